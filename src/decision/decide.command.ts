@@ -1,0 +1,251 @@
+import { refuse, type Refusal } from '../kernel/errors.js';
+import { timeOrderedUuid } from '../kernel/ids.js';
+import type { Batch, LaneCommand } from '../platform/lane/lane.types.js';
+import type { Outcome, Policy, SubjectKind } from '../policy/core/policy.js';
+import type { PolicySlice } from '../policy/policy.slice.js';
+import { enter, judge, type LimitReading, type Movement, plan } from '../velocity/core/limits.js';
+import { subjectSlice } from '../velocity/subject.slice.js';
+import { type Actor, commitmentOf } from '../audit/core/chain.js';
+import { auditSlice } from '../audit/audit.slice.js';
+import { eventSlice } from '../events/event.slice.js';
+import { applyEndIfDue } from './change.js';
+import { decide, type Verdict } from './core/decide.js';
+import { type Decision, type DecisionRequest, isoTime, type LimitStanding, type Tombstone } from './core/decision.js';
+import { reason } from './core/reasons.js';
+import { renderDecision, worthShowing } from './core/render.js';
+import { endDue, readAt } from './core/transitions.js';
+import { decisionIdOf, isTombstone } from './decision.columns.js';
+import { decisionSlice } from './decision.slice.js';
+import { movementOf } from './movement.js';
+
+/** Clocks of ledgers run a little ahead; what lies further ahead is a mistake. */
+const MOST_AHEAD_MS = 5 * 60_000;
+
+export interface DecideInput {
+  request: DecisionRequest;
+  accountKey: string;
+  fingerprint: string;
+  /** Keyed hash of a subject that the request names. */
+  nameOf(kind: SubjectKind): string | undefined;
+  evidence: { request: string; personal: string; sealed: Buffer | null; salt: Buffer };
+  actor: Actor;
+  network?: string;
+  forced?: Outcome;
+  /** Judges, and leaves no trace. */
+  dryRun: boolean;
+}
+
+export interface DecideAnswer {
+  /** False where the transaction was known. */
+  isNew: boolean;
+  decision: Decision;
+  /** Every limit that applies; unknown where the transaction was. */
+  limits?: LimitStanding[];
+  /** JSON of the decision as its event carries it, where it was made now. */
+  rendered?: string;
+}
+
+/** Steps 2 to 5 of docs/architecture.md "How a decision flows". */
+export function decideCommand(policies: PolicySlice, input: DecideInput): LaneCommand<DecideAnswer | Refusal> {
+  const { request } = input;
+  const planned = new Map<Policy, { movement: Movement; enters: string[]; reads: string[] }>();
+  function planFor(policy: Policy) {
+    let found = planned.get(policy);
+    if (!found) {
+      const movement = movementOf(request, policy, input.nameOf);
+      found = { movement, ...plan(policy.limits, movement) };
+      planned.set(policy, found);
+    }
+    return found;
+  }
+  return {
+    name: 'decide',
+    priority: 'decision',
+    needs(batch) {
+      const decisions = batch.use(decisionSlice);
+      decisions.wantTransaction(request.transactionId);
+      decisions.wantOpenHolds(input.accountKey);
+      const subjects = batch.use(subjectSlice);
+      const inForce = batch.use(policies).active;
+      if (inForce) subjects.want(planFor(inForce.policy).reads);
+      const known = decisions.transaction(request.transactionId);
+      if (known && !isTombstone(known) && endDue(known, batch.nowMs)) subjects.want(known.keys);
+    },
+    step(batch) {
+      const known = batch.use(decisionSlice).transaction(request.transactionId);
+      if (known && !isTombstone(known)) return repeat(batch, known, input);
+      const inForce = batch.use(policies).active;
+      if (!inForce) throw new Error(`program ${batch.programId} has no active policy`);
+      const { policy, version } = inForce;
+      const late = outOfTime(request, policy, batch.nowMs);
+      if (late) return late;
+      if (known) return buryLateOriginal(batch, known, input, version);
+      const { movement, enters } = planFor(policy);
+      const subjects = batch.use(subjectSlice);
+      const readings = judge(policy.limits, movement, subjects, batch.nowMs);
+      const onHoldEnd = request.onHoldEnd ?? policy.onHoldEnd;
+      const openHolds = batch.use(decisionSlice).openHolds(input.accountKey);
+      const verdict = decide(request, { readings, openHolds, onHoldEnd, forced: input.forced }, policy);
+      const limits = readings.map((reading) => standingOf(reading, verdict.counts));
+      const decision = decisionFrom(batch, input, { policy, version, verdict, limits, onHoldEnd, keys: enters });
+      if (input.dryRun) return { isNew: true, decision, limits };
+      const seq = batch.nextSeq();
+      if (verdict.counts) {
+        const entry = { seq, atMs: batch.nowMs, points: request.points, marked: false };
+        decision.entry = entry;
+        enter(enters, movement, subjects, entry);
+        subjects.touch(enters);
+      }
+      return { isNew: true, decision, limits, rendered: record(batch, input, decision, limits, seq) };
+    },
+  };
+}
+
+function repeat(batch: Batch, known: Decision, { fingerprint }: DecideInput): DecideAnswer | Refusal {
+  if (known.fingerprint !== fingerprint) {
+    return refuse('idempotency.mismatch', 'This transactionId was used for another transaction.');
+  }
+  return { isNew: false, decision: readAt(applyEndIfDue(batch, known), batch.nowMs) };
+}
+
+function outOfTime(request: DecisionRequest, policy: Policy, nowMs: number): Refusal | undefined {
+  if (request.occurredAt === undefined) return undefined;
+  const age = nowMs - Date.parse(request.occurredAt);
+  if (age <= policy.maxLatenessMs && age >= -MOST_AHEAD_MS) return undefined;
+  const message = age > 0 ? 'is too long ago: report what already happened as a transaction' : 'is in the future';
+  return refuse('request.invalid', 'occurredAt is out of range.', { errors: [{ pointer: '/occurredAt', message }] });
+}
+
+interface Found {
+  policy: Policy;
+  version: number;
+  verdict: Verdict;
+  limits: readonly LimitStanding[];
+  onHoldEnd: 'commit' | 'release';
+  keys: readonly string[];
+}
+
+function decisionFrom(batch: Batch, input: DecideInput, found: Found): Decision {
+  const { policy, version, verdict, limits, onHoldEnd, keys } = found;
+  const { status, hold } = beginning(verdict.outcome, policy, onHoldEnd, batch.nowMs);
+  return {
+    ...identityOf(batch, input),
+    outcome: verdict.outcome,
+    status,
+    score: verdict.score,
+    policyVersion: version,
+    hold,
+    keys: verdict.counts ? keys : [],
+    reasons: verdict.reasons,
+    limits: limits.filter(worthShowing),
+    wouldHaveBeen: verdict.wouldHaveBeen,
+    onHoldEnd,
+    reviewed: verdict.outcome === 'review',
+  };
+}
+
+/** What every new decision starts from. */
+function identityOf(batch: Batch, { request, accountKey, fingerprint }: DecideInput) {
+  return {
+    decisionId: timeOrderedUuid(batch.nowMs),
+    transactionId: request.transactionId,
+    accountId: request.accountId,
+    accountKey,
+    type: request.type,
+    direction: request.direction ?? null,
+    points: request.points,
+    fingerprint,
+    evaluatedAtMs: batch.nowMs,
+    statusChangedMs: batch.nowMs,
+    version: 1,
+    entry: null,
+    pointsCommitted: null,
+    pointsReversed: null,
+    degraded: [],
+    reversals: [],
+    approvedBy: null,
+    late: false,
+    committedExplicitly: false,
+  } satisfies Partial<Decision>;
+}
+
+/** Status and hold by outcome: all but a denied one hold the budget. */
+function beginning(outcome: Outcome, policy: Policy, onHoldEnd: 'commit' | 'release', nowMs: number) {
+  const hold = (ttlMs: number, then: 'commit' | 'release' | 'expire') => ({ endsAtMs: nowMs + ttlMs, then });
+  const table = {
+    allow: { status: 'held', hold: hold(policy.holdTtlMs, onHoldEnd) },
+    challenge: { status: 'challenged', hold: hold(policy.holdTtlMs, 'expire') },
+    review: { status: 'in_review', hold: hold(policy.reviewTtlMs, 'expire') },
+    deny: { status: 'denied', hold: null },
+  } as const;
+  return table[outcome];
+}
+
+function standingOf({ limit, used, add, exact, resetsAtMs }: LimitReading, counts: boolean): LimitStanding {
+  const now = counts ? used + add : used;
+  return {
+    id: limit.id,
+    subject: limit.subject,
+    metric: limit.metric,
+    window: limit.window,
+    used: now,
+    cap: limit.cap,
+    remaining: Math.max(0, limit.cap - now),
+    exact,
+    resetsAt: isoTime(resetsAtMs),
+  };
+}
+
+/** The original of a transaction that was cancelled before: it is told so, and counts nowhere. */
+function buryLateOriginal(
+  batch: Batch,
+  { cancelledAtMs }: Tombstone,
+  input: DecideInput,
+  policyVersion: number,
+): DecideAnswer {
+  const decision: Decision = {
+    ...identityOf(batch, input),
+    outcome: 'deny',
+    status: 'cancelled',
+    score: 0,
+    policyVersion,
+    statusChangedMs: cancelledAtMs,
+    hold: null,
+    keys: [],
+    reasons: [reason('transaction.cancelled', 100)],
+    limits: [],
+    wouldHaveBeen: null,
+    onHoldEnd: 'release',
+    reviewed: false,
+  };
+  if (input.dryRun) return { isNew: true, decision, limits: [] };
+  return { isNew: true, decision, limits: [], rendered: record(batch, input, decision, [], batch.nextSeq()) };
+}
+
+/** Decision, evidence, event and audit row: one transaction, so that none is without the others. */
+function record(batch: Batch, input: DecideInput, decision: Decision, limits: LimitStanding[], seq: number): string {
+  const { evidence, actor, network } = input;
+  const rendered = JSON.stringify(renderDecision(decision));
+  const decisionId = decisionIdOf(decision);
+  batch.began = true;
+  const decisions = batch.use(decisionSlice);
+  decisions.put(decision);
+  decisions.addEvidence({
+    decisionId: decision.decisionId,
+    request: evidence.request,
+    sealed: evidence.sealed,
+    salt: evidence.salt,
+    readings: JSON.stringify(limits),
+  });
+  batch
+    .use(eventSlice)
+    .emit({ type: 'decision.made', aggregateId: decisionId, version: decision.version, data: rendered }, seq);
+  batch.use(auditSlice).append({
+    actor,
+    action: 'decision.made',
+    target: decisionId,
+    network,
+    commitment: commitmentOf(evidence.salt, `${evidence.request}\n${evidence.personal}\n${rendered}`),
+  });
+  return rendered;
+}

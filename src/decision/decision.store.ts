@@ -1,0 +1,137 @@
+import { Kysely, PostgresDialect, type SqlBool, sql } from 'kysely';
+import type pg from 'pg';
+import { ServiceError } from '../kernel/errors.js';
+import { uuidFloor } from '../kernel/ids.js';
+import type { Row } from '../platform/lane/lane.types.js';
+import type { Outcome } from '../policy/core/policy.js';
+import type { Decision, DecisionStatus, LimitStanding } from './core/decision.js';
+import { readAt } from './core/transitions.js';
+import { DECISION_COLUMNS, decisionOf } from './decision.columns.js';
+
+export interface DecisionFilter {
+  transactionId?: string;
+  accountKey?: string;
+  outcome?: Outcome;
+  status?: DecisionStatus;
+  fromMs?: number;
+  toMs?: number;
+  /** Answers decisions older than this uuid. */
+  beforeId?: string;
+  limit: number;
+}
+
+export interface StoredEvidence {
+  request: string;
+  sealed: Buffer | null;
+}
+
+interface Tables {
+  decision: Record<string, unknown>;
+  lane: Record<string, unknown>;
+  decision_evidence: Record<string, unknown>;
+}
+
+/** Columns as text, as the lane reads them: one codec serves both. */
+const TEXT_COLUMNS = sql.raw(
+  DECISION_COLUMNS.split(', ')
+    .map((name) => `d.${name}::text`)
+    .join(', '),
+);
+
+/** The program's clock as it is now, whether its own or the record's. */
+const NOW = sql<string>`coalesce(l.clock_ms, greatest(l.now_ms, floor(extract(epoch from clock_timestamp()) * 1000)::bigint))`;
+
+/** A hold past its end reads as what its end makes of it. */
+const STATUS_NOW = sql<string>`case when d.hold_ends_ms <= ${NOW}
+  then case d.hold_then when 'commit' then 'committed' else 'expired' end else d.status end`;
+
+/** Statuses as written that may read as the wanted one: what an index can find. */
+const WRITTEN_AS: Record<DecisionStatus, readonly DecisionStatus[]> = {
+  held: ['held'],
+  challenged: ['challenged'],
+  in_review: ['in_review'],
+  denied: ['denied'],
+  cancelled: ['cancelled'],
+  expired: ['expired', 'held', 'challenged', 'in_review'],
+  committed: ['committed', 'held'],
+  reversed: ['reversed'],
+};
+
+/** Reads of decisions: they take no lock and wait for no lane. */
+export class DecisionStore {
+  private readonly db: Kysely<Tables>;
+
+  constructor(pool: pg.Pool) {
+    this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  }
+
+  /** One decision as it reads now, with every limit as it stood when deciding. */
+  async byId(
+    programId: number,
+    decisionId: string,
+  ): Promise<{ decision: Decision; limits: LimitStanding[] } | undefined> {
+    const rows = await this.run(
+      sql<Row>`select ${TEXT_COLUMNS}, (${NOW})::text as now_ms, e.readings from decision d
+        join lane l using (program_id)
+        left join decision_evidence e on e.program_id = d.program_id and e.decision_id = d.decision_id
+        where d.program_id = ${programId} and d.decision_id = ${decisionId}`,
+    );
+    const [row] = rows;
+    return row && { decision: presentOf(row), limits: JSON.parse(row.readings ?? '[]') as LimitStanding[] };
+  }
+
+  /** Newest first. */
+  async list(programId: number, filter: DecisionFilter): Promise<Decision[]> {
+    const conditions = [sql<SqlBool>`d.program_id = ${programId}`, sql<SqlBool>`d.decision_id is not null`];
+    const { transactionId, accountKey, outcome, status, fromMs, toMs, beforeId } = filter;
+    if (transactionId !== undefined) conditions.push(sql<SqlBool>`d.transaction_id = ${transactionId}`);
+    if (accountKey !== undefined) conditions.push(sql<SqlBool>`d.account_key = ${Buffer.from(accountKey, 'hex')}`);
+    if (outcome) conditions.push(sql<SqlBool>`d.outcome = ${outcome}`);
+    if (status) {
+      conditions.push(sql<SqlBool>`d.status in (${sql.join(WRITTEN_AS[status].map((written) => sql.lit(written)))})`);
+      conditions.push(sql<SqlBool>`${STATUS_NOW} = ${status}`);
+    }
+    if (fromMs !== undefined) conditions.push(sql<SqlBool>`d.decision_id >= ${uuidFloor(fromMs)}::uuid`);
+    if (toMs !== undefined) conditions.push(sql<SqlBool>`d.decision_id < ${uuidFloor(toMs)}::uuid`);
+    if (beforeId !== undefined) conditions.push(sql<SqlBool>`d.decision_id < ${beforeId}::uuid`);
+    const rows = await this.run(
+      sql<Row>`select ${TEXT_COLUMNS}, (${NOW})::text as now_ms from decision d join lane l using (program_id)
+        where ${sql.join(conditions, sql` and `)} order by d.decision_id desc limit ${filter.limit}`,
+    );
+    return rows.map(presentOf);
+  }
+
+  async evidence(programId: number, decisionId: string): Promise<StoredEvidence | undefined> {
+    const { rows } = await sql<{ request: string; sealed: Buffer | null }>`select request, sealed from decision_evidence
+      where program_id = ${programId} and decision_id = ${decisionId}`.execute(this.db);
+    return rows[0];
+  }
+
+  /** Holds that time gives back and whose end is due, a bounded number of each program, oldest first. */
+  async dueHolds(most: number, programId?: number): Promise<{ programId: number; decisionId: string }[]> {
+    const one = programId === undefined ? sql`true` : sql`l.program_id = ${programId}`;
+    const { rows } = await sql<{
+      program_id: number;
+      decision_id: string;
+    }>`select l.program_id, due.decision_id from lane l
+      cross join lateral (select decision_id from decision d where d.program_id = l.program_id and d.open_until_ms <= ${NOW}
+        order by d.open_until_ms limit ${most}) due where ${one}`.execute(this.db);
+    return rows.map((row) => ({ programId: row.program_id, decisionId: row.decision_id }));
+  }
+
+  private async run(query: ReturnType<typeof sql<Row>>): Promise<Row[]> {
+    try {
+      return (await query.execute(this.db)).rows;
+    } catch (error) {
+      throw new ServiceError(
+        'record.unavailable',
+        'The record did not answer in time.',
+        { retryAfterSeconds: 1 },
+        error,
+      );
+    }
+  }
+}
+
+/** A row with `now_ms`, as the decision reads at that time. Rows of unseen transactions are not selected. */
+const presentOf = (row: Row): Decision => readAt(decisionOf(row) as Decision, Number(row.now_ms));

@@ -1,0 +1,40 @@
+/** Wire types that every module's schemas share. */
+import { z } from 'zod';
+import { CALLER_ID } from '../../kernel/text.js';
+
+export const callerId = (description: string) => z.string().regex(CALLER_ID).describe(description);
+
+/** One line without control characters. */
+export const line = (maxLength: number) =>
+  z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/);
+
+export const time = () => z.iso.datetime({ offset: true }).describe('RFC 3339');
+
+export const points = () => z.int().min(1).max(1e12).describe('Points, a positive integer');
+
+export const money = z
+  .strictObject({
+    amount: z.int().min(0).max(1e15).describe('Minor units'),
+    currency: z
+      .string()
+      .regex(/^[A-Z]{3}$/)
+      .describe('ISO 4217'),
+  })
+  .meta({ id: 'Money' });
+
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().describe('Stable and dotted; all are listed in docs/error-codes.md'),
+    traceId: z.string(),
+    errors: z.array(z.object({ pointer: z.string().describe('RFC 6901'), message: z.string() })).optional(),
+    decisionStatus: z.string().optional(),
+  })
+  .meta({ id: 'Problem' });

@@ -36,7 +36,7 @@ interface TokenErrorBody {
   error_description: string;
 }
 
-@ApiTags('access')
+@ApiTags('Access')
 @Controller('oauth')
 export class TokenController {
   constructor(private readonly access: AccessService) {}

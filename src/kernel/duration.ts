@@ -2,7 +2,8 @@
  * ISO 8601 durations of fixed length (weeks, days, hours, minutes, seconds). Years and months have no fixed length and
  * are refused; so are signs and fractions of anything but seconds.
  */
-const PATTERN = /^P(?!$)(?:(\d{1,6})W)?(?:(\d{1,7})D)?(?:T(?=\d)(?:(\d{1,8})H)?(?:(\d{1,9})M)?(?:(\d{1,10})(?:\.(\d{1,3}))?S)?)?$/;
+const PATTERN =
+  /^P(?!$)(?:(\d{1,6})W)?(?:(\d{1,7})D)?(?:T(?=\d)(?:(\d{1,8})H)?(?:(\d{1,9})M)?(?:(\d{1,10})(?:\.(\d{1,3}))?S)?)?$/;
 
 /** Milliseconds of an ISO 8601 duration, or undefined where it is none. */
 export function durationMs(text: string): number | undefined {

@@ -30,7 +30,12 @@ const uuidOfHex = (hex: string): string =>
 
 /** The least uuid of a time in ms: a bound for ranges. */
 export const uuidFloor = (atMs: number): string =>
-  uuidOfHex(Math.max(0, Math.min(atMs, 2 ** 48 - 1)).toString(16).padStart(12, '0').padEnd(32, '0'));
+  uuidOfHex(
+    Math.max(0, Math.min(atMs, 2 ** 48 - 1))
+      .toString(16)
+      .padStart(12, '0')
+      .padEnd(32, '0'),
+  );
 
 /** `dec_…` of a uuid. */
 export function idOf(prefix: string, uuid: string): string {

@@ -1,13 +1,14 @@
 /** The HTTP surface that all modules share: parsing, limits, trace ids, headers, log and metrics of requests. */
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { ServiceError } from '../../kernel/errors.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { type Authenticate, installAccessHook } from './access.hook.js';
-import { sendProblem, serviceErrorOf } from './problem.filter.js';
+import { problemOf, sendProblem, serviceErrorOf } from './problem.filter.js';
 import { parseStrictJson } from './strict-json.js';
 
 const BODY_BYTES = 64 * 1024;
@@ -23,11 +24,12 @@ export interface HttpOptions {
   internalPort?: number;
 }
 
-/** W3C trace context, where the caller sends one; else a fresh trace id. */
-const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** W3C trace context (§3.2.2.3: ids of zeros alone are invalid), where the caller sends one; else a fresh trace id. */
+const TRACEPARENT = /^00-((?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+const freshTraceId = (): string => randomBytes(16).toString('hex');
 function traceIdOf(request: IncomingMessage): string {
   const sent = request.headers.traceparent;
-  return (typeof sent === 'string' && TRACEPARENT.exec(sent)?.[1]) || randomBytes(16).toString('hex');
+  return (typeof sent === 'string' && TRACEPARENT.exec(sent)?.[1]) || freshTraceId();
 }
 
 export function createHttpAdapter(options: HttpOptions): FastifyAdapter {
@@ -37,12 +39,13 @@ export function createHttpAdapter(options: HttpOptions): FastifyAdapter {
     genReqId: traceIdOf as never,
     requestIdHeader: false,
     loggerInstance: options.logger as never,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: 15_000,
     connectionTimeout: 30_000,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    // while it closes, what still arrives on an open connection is answered, and the connection ends
+    return503OnClosing: false,
     maxHeaderSize: 16_384,
     routerOptions: { maxParamLength: 256, ignoreTrailingSlash: false },
     clientErrorHandler,
@@ -57,24 +60,24 @@ export function createHttpAdapter(options: HttpOptions): FastifyAdapter {
   return adapter;
 }
 
-/** Bytes that are no HTTP: answered plainly, the socket closed. */
-function clientErrorHandler(error: NodeJS.ErrnoException, socket: import('node:net').Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const [status, title, code] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? [431, 'The request headers are too large', 'request.headers_too_large']
-      : [400, 'The request cannot be read', 'request.malformed'];
-  const body = JSON.stringify({
-    type: `https://pointguard.dev/errors/${code}`,
-    title,
-    status,
-    detail: `${title}.`,
-    code,
-    traceId: randomBytes(16).toString('hex'),
-  });
-  socket.end(
-    `HTTP/1.1 ${status} ${status === 431 ? 'Request Header Fields Too Large' : 'Bad Request'}\r\nconnection: close\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+/** Bytes that are no HTTP, or do not come in time: answered plainly, the socket closed. */
+function clientErrorHandler({ code }: NodeJS.ErrnoException, socket: Socket): void {
+  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const large = code === 'HPE_HEADER_OVERFLOW';
+  const detail = large ? 'The request headers are too large.' : 'The request cannot be read.';
+  const problem = problemOf(
+    new ServiceError(large ? 'request.headers_too_large' : 'request.malformed', detail),
+    freshTraceId(),
   );
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    'connection: close',
+    'content-type: application/problem+json',
+    'x-content-type-options: nosniff',
+    `content-length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 /** JSON in UTF-8 everywhere; forms for the token endpoint alone; nothing else. */
@@ -106,7 +109,8 @@ function installHeaders(fastify: FastifyInstance, { secure, internalPort }: Http
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'no-referrer');
     if (secure) reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains');
-    const path = request.url.split('?', 1)[0] ?? '';
+    // the route, not the text of the path: `/%6detrics` and `http://host/metrics` are `/metrics` to the router
+    const path = request.routeOptions.url ?? request.url.split('?', 1)[0] ?? '';
     const isDocs = path === '/docs' || path.startsWith('/docs/');
     reply.header('content-security-policy', isDocs ? DOCS_POLICY : API_POLICY);
     if (path.startsWith('/v1/')) reply.header('cache-control', 'no-store');

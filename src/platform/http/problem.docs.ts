@@ -1,10 +1,5 @@
-import { jsonSchemaOf } from './validator.js';
-import { problem } from './wire.schema.js';
-
-const { id: _, ...schema } = jsonSchemaOf(problem, 'output');
-
-/** How OpenAPI describes an error answer. */
+/** How OpenAPI describes an error answer; the schema is the component `Problem`. */
 export const problemAnswer = (description: string) => ({
   description,
-  content: { 'application/problem+json': { schema: schema as never } },
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 });

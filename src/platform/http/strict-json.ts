@@ -1,7 +1,8 @@
 /**
  * One rule for JSON on every entry: RFC 8259 in UTF-8 (no BOM), no member name twice in one object, no `__proto__`,
- * no lone surrogate, at most 32 levels deep. A parser that lets the last of two names win lets an attacker show one
- * value to a gateway and another to us.
+ * no lone surrogate, no number that a rounding would turn into an integer, at most 32 levels deep. A parser that lets the
+ * last of two names win, or reads 1000000000000.00001 as 10¹², lets an attacker show one value to a gateway and another
+ * to us.
  */
 import { ServiceError } from '../../kernel/errors.js';
 
@@ -26,7 +27,7 @@ export function parseStrictJson(body: Uint8Array): unknown {
   } catch {
     throw malformed('The body is not JSON.');
   }
-  refuseTwins(text);
+  refuseAmbiguity(text);
   return value;
 }
 
@@ -46,8 +47,8 @@ function refuseDepth(text: string): void {
   }
 }
 
-/** Looks at the strings of a text that is known to be JSON: names met twice in their object, and lone surrogates. */
-function refuseTwins(text: string): void {
+/** Looks at a text that is known to be JSON: names met twice in their object, lone surrogates, rounded integers. */
+function refuseAmbiguity(text: string): void {
   const objects: (Set<string> | null)[] = [];
   let nameMayFollow = false;
   for (let at = 0; at < text.length; at++) {
@@ -84,6 +85,11 @@ function refuseTwins(text: string): void {
         at = end - 1;
         break;
       }
+      case '.':
+      case 'e':
+      case 'E':
+        if (isDigit(text[at - 1])) refuseRounding(text, at);
+        break;
     }
   }
 }
@@ -93,5 +99,22 @@ function endOfString(text: string, start: number): number {
     const code = text.charCodeAt(at);
     if (code === 92) at++;
     else if (code === 34) return at + 1;
+  }
+}
+
+const isDigit = (letter: string | undefined): boolean => letter !== undefined && letter >= '0' && letter <= '9';
+
+const NUMBER = /-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?/y;
+
+/** A number that is no integer, yet reads as one, has more digits than a double holds. */
+function refuseRounding(text: string, inside: number): void {
+  let start = inside;
+  while (start > 0 && /[-\d]/.test(text[start - 1] as string)) start--;
+  NUMBER.lastIndex = start;
+  const [number = '', whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? [];
+  const digits = (whole + fraction).replace(/0+$/, '');
+  const lastDecimal = fraction.length - (whole.length + fraction.length - digits.length) - Number(exponent);
+  if (digits !== '' && lastDecimal > 0 && Number.isInteger(Number(number))) {
+    throw malformed('A number has more digits than it can hold.');
   }
 }

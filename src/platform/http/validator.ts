@@ -37,12 +37,14 @@ export const invalid = (errors: FieldError[]): ServiceError =>
 
 /**
  * A function that answers the body as its type, or throws `request.invalid` with pointers. An absent body is an empty
- * object, so that calls whose fields are all optional need none.
+ * object to calls whose fields are all optional, and `request.malformed` to the others.
  */
 export function bodyValidator<T>(schema: z.ZodType<T>): (body: unknown) => T {
   const validate = ajv.compile<T>(jsonSchemaOf(schema));
+  const mayBeAbsent = validate({});
   return (body) => {
-    const value = body ?? (body === null ? null : {});
+    if (body === undefined && !mayBeAbsent) throw new ServiceError('request.malformed', 'A JSON body is needed.');
+    const value = body === undefined ? {} : body;
     if (validate(value)) return value;
     throw invalid((validate.errors ?? []).map((error) => ({ pointer: pointerOf(error), message: messageOf(error) })));
   };

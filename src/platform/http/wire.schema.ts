@@ -14,6 +14,16 @@ export const line = (maxLength: number) =>
 
 export const time = () => z.iso.datetime({ offset: true }).describe('RFC 3339');
 
+/**
+ * When something became a fact. The years are bounded: a default value of the caller's language (0001, 9999) would read as
+ * an account of two thousand years, or as one that is not made yet.
+ */
+export const factTime = () =>
+  z.iso
+    .datetime({ offset: true })
+    .regex(/^(19|20|21)\d\d-/)
+    .describe('RFC 3339, from 1900 to 2199');
+
 export const points = () => z.int().min(1).max(1e12).describe('Points, a positive integer');
 
 export const money = z

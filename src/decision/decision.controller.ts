@@ -1,6 +1,5 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import {
-  ApiBody,
   ApiConflictResponse,
   ApiCreatedResponse,
   ApiDefaultResponse,
@@ -17,10 +16,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { idOf, uuidOf } from '../kernel/ids.js';
 import { callerOf, RequireScope } from '../platform/http/access.hook.js';
+import { JsonBody } from '../platform/http/json-body.docs.js';
 import { bodyValidator, invalid, queryValidator } from '../platform/http/validator.js';
 import { problemAnswer } from '../platform/http/problem.docs.js';
 import type { Decision } from './core/decision.js';
 import { renderDecision } from './core/render.js';
+import type { Calls } from './core/transitions.js';
 import * as wire from './decision.schema.js';
 import { type Acting, DecisionService } from './decision.service.js';
 
@@ -60,7 +61,7 @@ export class DecisionController {
     description:
       'Decides and holds the budget of every limit in one step. Repeating a transactionId evaluates nothing.',
   })
-  @ApiBody({ standardSchema: wire.decisionRequest } as never)
+  @JsonBody(wire.decisionRequest)
   @Include()
   @ApiQuery({ name: 'dryRun', required: false, schema: { type: 'string', enum: ['true', 'false'] } })
   @ApiHeader({
@@ -68,11 +69,11 @@ export class DecisionController {
     required: false,
     schema: { type: 'string', enum: ['allow', 'challenge', 'review', 'deny'] },
   })
-  @ApiCreatedResponse({ description: 'Decided now', standardSchema: wire.decisionAnswer } as never)
+  @ApiCreatedResponse({ description: 'Decided now', standardSchema: wire.decisionAnswer })
   @ApiOkResponse({
     description: 'Known, as it is now; or with dryRun, without decisionId',
     standardSchema: z.union([wire.decisionAnswer, wire.dryRunAnswer]),
-  } as never)
+  })
   @ApiUnprocessableEntityResponse(problemAnswer('request.invalid, idempotency.mismatch'))
   async decide(@Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const query = parseDecideQuery(request.query);
@@ -98,8 +99,8 @@ export class DecisionController {
   @HttpCode(200)
   @RequireScope('decisions')
   @ApiOperation({ operationId: 'cancelTransaction', summary: 'Cancel by transaction id, seen or not' })
-  @ApiBody({ standardSchema: wire.cancelTransactionRequest } as never)
-  @ApiOkResponse({ standardSchema: z.union([wire.decisionAnswer, wire.cancelledUnseen]) } as never)
+  @JsonBody(wire.cancelTransactionRequest)
+  @ApiOkResponse({ standardSchema: z.union([wire.decisionAnswer, wire.cancelledUnseen]) })
   @ApiConflictResponse(problemAnswer('decision.state'))
   async cancelTransaction(@Req() request: FastifyRequest) {
     parseNoQuery(request.query);
@@ -134,7 +135,7 @@ export class DecisionController {
     description: 'nextCursor of the page before',
     schema: { type: 'string' },
   })
-  @ApiOkResponse({ standardSchema: wire.decisionPage } as never)
+  @ApiOkResponse({ standardSchema: wire.decisionPage })
   async list(@Req() request: FastifyRequest) {
     const { from, to, cursor, limit, ...rest } = parseListQuery(request.query);
     const beforeId = cursor === undefined ? undefined : uuidOf('dec', cursor);
@@ -156,7 +157,7 @@ export class DecisionController {
   @ApiOperation({ operationId: 'getDecision', summary: 'A decision as it is now' })
   @DecisionId()
   @Include()
-  @ApiOkResponse({ standardSchema: wire.decisionAnswer } as never)
+  @ApiOkResponse({ standardSchema: wire.decisionAnswer })
   @ApiNotFoundResponse(problemAnswer('decision.not_found'))
   async find(@Req() request: FastifyRequest) {
     const { include } = parseReadQuery(request.query);
@@ -169,8 +170,8 @@ export class DecisionController {
   @RequireScope('decisions')
   @ApiOperation({ operationId: 'commitDecision', summary: 'The points have moved, or a part of them' })
   @DecisionId()
-  @ApiBody({ standardSchema: wire.commitRequest, required: false } as never)
-  @ApiOkResponse({ standardSchema: wire.decisionAnswer } as never)
+  @JsonBody(wire.commitRequest, { required: false })
+  @ApiOkResponse({ standardSchema: wire.decisionAnswer })
   @ApiNotFoundResponse(problemAnswer('decision.not_found'))
   @ApiConflictResponse(problemAnswer('decision.state'))
   @ApiUnprocessableEntityResponse(problemAnswer('request.invalid, decision.points'))
@@ -183,8 +184,8 @@ export class DecisionController {
   @RequireScope('decisions')
   @ApiOperation({ operationId: 'cancelDecision', summary: 'The transaction will not happen: everything is given back' })
   @DecisionId()
-  @ApiBody({ standardSchema: wire.cancelRequest, required: false } as never)
-  @ApiOkResponse({ standardSchema: wire.decisionAnswer } as never)
+  @JsonBody(wire.cancelRequest, { required: false })
+  @ApiOkResponse({ standardSchema: wire.decisionAnswer })
   @ApiNotFoundResponse(problemAnswer('decision.not_found'))
   @ApiConflictResponse(problemAnswer('decision.state'))
   async cancel(@Req() request: FastifyRequest) {
@@ -197,8 +198,8 @@ export class DecisionController {
   @RequireScope('decisions')
   @ApiOperation({ operationId: 'reverseDecision', summary: 'Committed points go back, in one or several parts' })
   @DecisionId()
-  @ApiBody({ standardSchema: wire.reverseRequest } as never)
-  @ApiOkResponse({ standardSchema: wire.decisionAnswer } as never)
+  @JsonBody(wire.reverseRequest)
+  @ApiOkResponse({ standardSchema: wire.decisionAnswer })
   @ApiNotFoundResponse(problemAnswer('decision.not_found'))
   @ApiConflictResponse(problemAnswer('decision.state'))
   @ApiUnprocessableEntityResponse(problemAnswer('request.invalid, decision.points, idempotency.mismatch'))
@@ -206,13 +207,9 @@ export class DecisionController {
     return this.call(request, 'reverse', parseReverse(request.body));
   }
 
-  private async call<C extends 'commit' | 'cancel' | 'reverse'>(
-    request: FastifyRequest,
-    name: C,
-    call: Parameters<DecisionService['call']>[3] & object,
-  ) {
+  private async call<C extends 'commit' | 'cancel' | 'reverse'>(request: FastifyRequest, name: C, call: Calls[C]) {
     parseNoQuery(request.query);
-    return renderDecision(await this.decisions.call(name, actingOf(request), idOfPath(request), call as never));
+    return renderDecision(await this.decisions.call(name, actingOf(request), idOfPath(request), call));
   }
 }
 

@@ -1,9 +1,8 @@
 /** Wire schemas of decisions (OpenAPI is made from them; the hot route's validator is compiled from them). */
 import { z } from 'zod';
 import { canonicalIp } from '../kernel/network.js';
-import { durationMs } from '../kernel/duration.js';
 import type { FieldError } from '../kernel/errors.js';
-import { callerId, line, money, points, time } from '../platform/http/wire.schema.js';
+import { callerId, factTime, line, money, points, time } from '../platform/http/wire.schema.js';
 import { type DecisionRequest, OUTCOMES, STATUSES, TRANSACTION_TYPES } from './core/decision.js';
 
 export const decisionRequest = z
@@ -35,7 +34,7 @@ export const decisionRequest = z
     device: z.strictObject({ id: callerId('Device').optional(), userAgent: line(1024).optional() }).optional(),
     ip: z.string().max(45).optional().describe('IPv4 or IPv6 address of the member'),
     location: z.strictObject({ lat: z.number().min(-90).max(90), lon: z.number().min(-180).max(180) }).optional(),
-    authentication: z.strictObject({ method: line(64).optional(), at: time().optional() }).optional(),
+    authentication: z.strictObject({ method: line(64).optional(), at: factTime().optional() }).optional(),
     reward: z
       .strictObject({ id: callerId('Reward').optional(), category: line(64).optional(), value: money.optional() })
       .optional(),
@@ -50,10 +49,10 @@ export const decisionRequest = z
       .optional(),
     account: z
       .strictObject({
-        createdAt: time().optional(),
+        createdAt: factTime().optional(),
         tier: line(64).optional(),
         balance: z.int().min(-1e15).max(1e15).optional(),
-        credentialsChangedAt: time().optional(),
+        credentialsChangedAt: factTime().optional(),
       })
       .optional()
       .describe('What the ledger knows'),
@@ -68,7 +67,30 @@ export const decisionRequest = z
       .describe('Default both: what the caller can show'),
     onHoldEnd: z.enum(['commit', 'release']).optional().describe('Default from the policy'),
   })
-  .meta({ id: 'DecisionRequest' });
+  .meta({
+    id: 'DecisionRequest',
+    examples: [
+      {
+        transactionId: 'order-1042-burn',
+        accountId: 'member-7731',
+        type: 'burn',
+        points: 2500,
+        channel: 'app',
+        storeId: 'store-12',
+        device: { id: 'device-5f2c', userAgent: 'Loyalty/4.1 (iOS 19)' },
+        ip: '203.0.113.17',
+        reward: { id: 'voucher-25', category: 'voucher', value: { amount: 2500, currency: 'EUR' } },
+      },
+      {
+        transactionId: 'transfer-88',
+        accountId: 'member-7731',
+        type: 'transfer',
+        points: 400,
+        counterpartyAccountId: 'member-9054',
+        accepts: ['review'],
+      },
+    ],
+  });
 
 /** What no schema says: fields that need each other, and addresses. @returns what is wrong, with pointers */
 export function requestErrors(request: DecisionRequest): FieldError[] {
@@ -146,13 +168,13 @@ export const decisionPage = z
 
 export const commitRequest = z
   .strictObject({ points: points().optional().describe('At most what was decided; the rest is given back') })
-  .meta({ id: 'CommitRequest' });
+  .meta({ id: 'CommitRequest', examples: [{ points: 2000 }] });
 
 export const cancelRequest = z.strictObject({}).meta({ id: 'CancelRequest' });
 
 export const cancelTransactionRequest = z
   .strictObject({ transactionId: callerId('Seen or not: a late original is told that it was cancelled') })
-  .meta({ id: 'CancelTransactionRequest' });
+  .meta({ id: 'CancelTransactionRequest', examples: [{ transactionId: 'order-1042-burn' }] });
 
 export const cancelledUnseen = z
   .object({ transactionId: z.string(), status: z.literal('cancelled') })
@@ -164,7 +186,10 @@ export const reverseRequest = z
     points: points().optional().describe('Default all that is left'),
     reason: line(500),
   })
-  .meta({ id: 'ReverseRequest' });
+  .meta({
+    id: 'ReverseRequest',
+    examples: [{ reversalId: 'return-311', points: 500, reason: 'One of five articles came back' }],
+  });
 
 const flag = z.enum(['true', 'false']).optional();
 
@@ -178,22 +203,23 @@ export const listQuery = z.strictObject({
   status: z.enum(STATUSES).optional(),
   from: time().optional().describe('Evaluated at or after'),
   to: time().optional().describe('Evaluated before'),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  // as a number is written, not as JavaScript reads one: neither 0x10 nor 1e2 nor white space
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/)
+    .transform(Number)
+    .pipe(z.int().min(1).max(200))
+    .default(50),
   cursor: z.string().max(64).optional(),
 });
 
 export const testOutcome = z.enum(OUTCOMES);
 
+/** One of the two: a union would answer with the errors of both. */
 export const clockRequest = z
-  .union([
-    z.strictObject({ now: time().describe('Where the clock is put') }),
-    z.strictObject({
-      advance: z
-        .string()
-        .max(40)
-        .refine((text) => durationMs(text) !== undefined)
-        .describe('ISO 8601 duration'),
-    }),
-  ])
-  .meta({ id: 'ClockRequest' });
+  .strictObject({
+    now: time().optional().describe('Where the clock is put'),
+    advance: z.string().max(40).optional().describe('ISO 8601 duration of weeks, days, hours, minutes and seconds'),
+  })
+  .meta({ id: 'ClockRequest', minProperties: 1, maxProperties: 1, examples: [{ advance: 'PT15M' }] });
 export const clockAnswer = z.object({ now: time() }).meta({ id: 'ClockAnswer' });

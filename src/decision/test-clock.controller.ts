@@ -1,6 +1,5 @@
 import { Controller, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import {
-  ApiBody,
   ApiDefaultResponse,
   ApiForbiddenResponse,
   ApiOkResponse,
@@ -11,6 +10,7 @@ import {
 import type { FastifyRequest } from 'fastify';
 import { durationMs } from '../kernel/duration.js';
 import { RequireScope } from '../platform/http/access.hook.js';
+import { JsonBody } from '../platform/http/json-body.docs.js';
 import { problemAnswer } from '../platform/http/problem.docs.js';
 import { bodyValidator, invalid } from '../platform/http/validator.js';
 import type { ClockMove } from './clock.command.js';
@@ -35,9 +35,9 @@ export class TestClockController {
     summary: 'Put the clock of a test program somewhere',
     description: 'It stands there. What is due by then has happened when the call answers.',
   })
-  @ApiBody({ standardSchema: clockRequest } as never)
-  @ApiOkResponse({ standardSchema: clockAnswer } as never)
-  @ApiForbiddenResponse(problemAnswer('test.live_program'))
+  @JsonBody(clockRequest)
+  @ApiOkResponse({ standardSchema: clockAnswer })
+  @ApiForbiddenResponse(problemAnswer('auth.scope, test.live_program'))
   @ApiUnprocessableEntityResponse(problemAnswer('request.invalid, test.clock_backwards'))
   async move(@Req() request: FastifyRequest) {
     const now = await this.decisions.moveClock(actingOf(request), moveOf(parseClock(request.body)));
@@ -45,10 +45,14 @@ export class TestClockController {
   }
 }
 
-function moveOf(body: { now: string } | { advance: string }): ClockMove {
-  if ('now' in body) return { nowMs: Date.parse(body.now) };
-  const advanceMs = durationMs(body.advance);
-  if (advanceMs === undefined)
-    throw invalid([{ pointer: '/advance', message: 'must be an ISO 8601 duration of days, hours, minutes, seconds' }]);
+/** The schema leaves exactly one of the two. */
+function moveOf({ now, advance = '' }: { now?: string; advance?: string }): ClockMove {
+  if (now !== undefined) return { nowMs: Date.parse(now) };
+  const advanceMs = durationMs(advance);
+  if (advanceMs === undefined) {
+    throw invalid([
+      { pointer: '/advance', message: 'must be an ISO 8601 duration of weeks, days, hours, minutes, seconds' },
+    ]);
+  }
   return { advanceMs };
 }

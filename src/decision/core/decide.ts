@@ -29,7 +29,7 @@ export interface Verdict {
   score: number;
   /** Heaviest first. */
   reasons: Reason[];
-  /** In observe mode: what the outcome would have been where it is not allow. */
+  /** In observe mode: what the outcome would have been. */
   wouldHaveBeen: Outcome | null;
   /** Whether it counts in the windows: what is denied, or would be, counts nowhere. */
   counts: boolean;
@@ -57,13 +57,7 @@ export function decide(request: DecisionRequest, findings: Findings, policy: Pol
   reasons.sort((a, b) => b.weight - a.weight);
   const found = accepted.outcome;
   if (policy.mode === 'observe') {
-    return {
-      outcome: 'allow',
-      score,
-      reasons,
-      wouldHaveBeen: found === 'allow' ? null : found,
-      counts: found !== 'deny',
-    };
+    return { outcome: 'allow', score, reasons, wouldHaveBeen: found, counts: found !== 'deny' };
   }
   return { outcome: found, score, reasons, wouldHaveBeen: null, counts: found !== 'deny' };
 }

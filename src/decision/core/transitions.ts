@@ -156,6 +156,9 @@ const approve: Step<'approve'> = (decision, { by, holdTtlMs }, nowMs) => ({
 const approveExpired: Step<'approve'> = (decision, call, nowMs) =>
   decision.reviewed ? approve(decision, call, nowMs) : notAllowed(decision);
 
+/** An approval repeated answers what is; where nobody had to approve there is nothing to approve. */
+const approveAgain: Step<'approve'> = (decision) => (decision.approvedBy ? unchanged(decision) : notAllowed(decision));
+
 const refuseReview: Step<'refuse'> = (decision, _call, nowMs) => ({
   decision: to(decision, 'denied', nowMs, { hold: null }),
   budget: { do: 'release' },
@@ -172,14 +175,14 @@ function amendTo(decision: Decision, points: number, status: DecisionStatus = 'c
 
 /** Status × call. What is not in the table is 409. Statuses are as they read: a hold past its end is not held. */
 export const TRANSITIONS: { [S in DecisionStatus]: { [C in CallName]?: Step<C> } } = {
-  held: { commit: commitHeld, cancel: cancelHeld },
+  held: { commit: commitHeld, cancel: cancelHeld, approve: approveAgain },
   challenged: { cancel: cancelHeld },
   in_review: { cancel: cancelHeld, approve, refuse: refuseReview },
   denied: { approve, refuse: answer },
   cancelled: { cancel: answer },
   expired: { commit: commitLate, approve: approveExpired },
-  committed: { commit: commitAgain, reverse: reverseCommitted },
-  reversed: { commit: commitAgain, reverse: reverseCommitted },
+  committed: { commit: commitAgain, reverse: reverseCommitted, approve: approveAgain },
+  reversed: { commit: commitAgain, reverse: reverseCommitted, approve: approveAgain },
 };
 
 /** Applies a call to a decision as it reads at `nowMs`. */

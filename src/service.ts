@@ -94,6 +94,7 @@ async function serveDocs(app: INestApplication): Promise<void> {
   };
   SwaggerModule.setup('docs', app, openApiDocument(app, version), {
     jsonDocumentUrl: 'openapi.json',
+    raw: ['json'],
     customSiteTitle: 'Pointguard API',
   });
 }

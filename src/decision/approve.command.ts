@@ -16,7 +16,7 @@ export interface ApproveInput {
   decisionId: string;
   /** What was asked, from the evidence: approving after the hold has ended holds again. */
   request: DecisionRequest;
-  nameOf(kind: SubjectKind): string | undefined;
+  nameOf: (kind: SubjectKind) => string | undefined;
   actor: Actor;
 }
 

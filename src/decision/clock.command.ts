@@ -3,8 +3,8 @@ import type { Actor } from '../audit/core/chain.js';
 import { auditSlice } from '../audit/audit.slice.js';
 import type { LaneCommand } from '../platform/lane/lane.types.js';
 
-/** Ids and dates hold times from 1970 to 9999. */
-const LAST_MS = Date.UTC(9999, 11, 31);
+/** Dates have four digits a year (RFC 3339): the last of them is left to the ends of holds and windows. */
+const LAST_MS = Date.UTC(9999, 0, 1);
 
 export type ClockMove = { nowMs: number } | { advanceMs: number };
 
@@ -18,7 +18,7 @@ export function moveClockCommand(move: ClockMove, actor: Actor): LaneCommand<num
       const target = 'nowMs' in move ? move.nowMs : batch.nowMs + move.advanceMs;
       if (target < 0 || target > LAST_MS) {
         const errors = [
-          { pointer: 'nowMs' in move ? '/now' : '/advance', message: 'must lead to a time from 1970 to 9999' },
+          { pointer: 'nowMs' in move ? '/now' : '/advance', message: 'must lead to a time from 1970 to 9998' },
         ];
         return refuse('request.invalid', 'The time is out of range.', { errors });
       }

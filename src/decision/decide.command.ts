@@ -26,13 +26,21 @@ export interface DecideInput {
   accountKey: string;
   fingerprint: string;
   /** Keyed hash of a subject that the request names. */
-  nameOf(kind: SubjectKind): string | undefined;
-  evidence: { request: string; personal: string; sealed: Buffer | null; salt: Buffer };
+  nameOf: (kind: SubjectKind) => string | undefined;
+  /** What is kept of the request; null for a dry run, which judges and leaves no trace. */
+  evidence: RequestEvidence | null;
   actor: Actor;
   network?: string;
   forced?: Outcome;
-  /** Judges, and leaves no trace. */
-  dryRun: boolean;
+}
+
+export interface RequestEvidence {
+  /** JSON without personal fields. */
+  request: string;
+  /** JSON of the personal fields; empty where there are none. */
+  personal: string;
+  sealed: Buffer | null;
+  salt: Buffer;
 }
 
 export interface DecideAnswer {
@@ -87,8 +95,11 @@ export function decideCommand(policies: PolicySlice, input: DecideInput): LaneCo
       const openHolds = batch.use(decisionSlice).openHolds(input.accountKey);
       const verdict = decide(request, { readings, openHolds, onHoldEnd, forced: input.forced }, policy);
       const limits = readings.map((reading) => standingOf(reading, verdict.counts));
-      const decision = decisionFrom(batch, input, { policy, version, verdict, limits, onHoldEnd, keys: enters });
-      if (input.dryRun) return { isNew: true, decision, limits };
+      const shown = limits.filter((limit, index) => readings[index]?.breached || worthShowing(limit));
+      const found = { policy, version, verdict, limits: shown, onHoldEnd, keys: enters };
+      const decision = decisionFrom(batch, input, found);
+      const { evidence } = input;
+      if (!evidence) return { isNew: true, decision, limits };
       const seq = batch.nextSeq();
       if (verdict.counts) {
         const entry = { seq, atMs: batch.nowMs, points: request.points, marked: false };
@@ -96,16 +107,17 @@ export function decideCommand(policies: PolicySlice, input: DecideInput): LaneCo
         enter(enters, movement, subjects, entry);
         subjects.touch(enters);
       }
-      return { isNew: true, decision, limits, rendered: record(batch, input, decision, limits, seq) };
+      return { isNew: true, decision, limits, rendered: record(batch, { ...input, evidence }, decision, limits, seq) };
     },
   };
 }
 
-function repeat(batch: Batch, known: Decision, { fingerprint }: DecideInput): DecideAnswer | Refusal {
+function repeat(batch: Batch, known: Decision, { fingerprint, evidence }: DecideInput): DecideAnswer | Refusal {
   if (known.fingerprint !== fingerprint) {
     return refuse('idempotency.mismatch', 'This transactionId was used for another transaction.');
   }
-  return { isNew: false, decision: readAt(applyEndIfDue(batch, known), batch.nowMs) };
+  const ended = evidence ? applyEndIfDue(batch, known) : known;
+  return { isNew: false, decision: readAt(ended, batch.nowMs) };
 }
 
 function outOfTime(request: DecisionRequest, policy: Policy, nowMs: number): Refusal | undefined {
@@ -120,6 +132,7 @@ interface Found {
   policy: Policy;
   version: number;
   verdict: Verdict;
+  /** Those that the caller sees without asking. */
   limits: readonly LimitStanding[];
   onHoldEnd: 'commit' | 'release';
   keys: readonly string[];
@@ -137,7 +150,7 @@ function decisionFrom(batch: Batch, input: DecideInput, found: Found): Decision 
     hold,
     keys: verdict.counts ? keys : [],
     reasons: verdict.reasons,
-    limits: limits.filter(worthShowing),
+    limits,
     wouldHaveBeen: verdict.wouldHaveBeen,
     onHoldEnd,
     reviewed: verdict.outcome === 'review',
@@ -218,13 +231,20 @@ function buryLateOriginal(
     onHoldEnd: 'release',
     reviewed: false,
   };
-  if (input.dryRun) return { isNew: true, decision, limits: [] };
-  return { isNew: true, decision, limits: [], rendered: record(batch, input, decision, [], batch.nextSeq()) };
+  const { evidence } = input;
+  if (!evidence) return { isNew: true, decision, limits: [] };
+  const rendered = record(batch, { ...input, evidence }, decision, [], batch.nextSeq());
+  return { isNew: true, decision, limits: [], rendered };
 }
 
 /** Decision, evidence, event and audit row: one transaction, so that none is without the others. */
-function record(batch: Batch, input: DecideInput, decision: Decision, limits: LimitStanding[], seq: number): string {
-  const { evidence, actor, network } = input;
+function record(
+  batch: Batch,
+  { evidence, actor, network }: DecideInput & { evidence: RequestEvidence },
+  decision: Decision,
+  limits: LimitStanding[],
+  seq: number,
+): string {
   const rendered = JSON.stringify(renderDecision(decision));
   const decisionId = decisionIdOf(decision);
   batch.began = true;

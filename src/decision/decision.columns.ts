@@ -13,8 +13,8 @@ interface Column {
   type: 'text' | 'int4' | 'int8' | 'uuid' | 'bytea';
   /** Where the value cannot be carried as it is: the cast from the carried type. */
   cast?: string;
-  of(decision: Decision): string | number | Buffer | null;
-  tombstone?(tombstone: Tombstone): string | number;
+  of: (decision: Decision) => string | number | Buffer | null;
+  tombstone?: (tombstone: Tombstone) => string | number;
 }
 
 const ENCODE = { text: textArray, int4: int4Array, int8: int8Array, uuid: uuidArray, bytea: byteaArray } as const;

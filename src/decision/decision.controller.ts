@@ -15,11 +15,12 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { idOf, uuidOf } from '../kernel/ids.js';
+import { CALLER_ID } from '../kernel/text.js';
 import { callerOf, RequireScope } from '../platform/http/access.hook.js';
 import { JsonBody } from '../platform/http/json-body.docs.js';
 import { bodyValidator, invalid, queryValidator } from '../platform/http/validator.js';
 import { problemAnswer } from '../platform/http/problem.docs.js';
-import type { Decision } from './core/decision.js';
+import { type Decision, OUTCOMES, STATUSES } from './core/decision.js';
 import { renderDecision } from './core/render.js';
 import type { Calls } from './core/transitions.js';
 import * as wire from './decision.schema.js';
@@ -44,6 +45,7 @@ export const actingOf = (request: FastifyRequest): Acting => {
 
 const idOfPath = (request: FastifyRequest): string => (request.params as { id: string }).id;
 
+const CALLER_ID_SCHEMA = { type: 'string', pattern: CALLER_ID.source };
 const DecisionId = () => ApiParam({ name: 'id', description: 'decisionId', schema: { type: 'string' } });
 const Include = () => ApiQuery({ name: 'include', required: false, schema: { type: 'string', enum: ['limits'] } });
 
@@ -67,7 +69,7 @@ export class DecisionController {
   @ApiHeader({
     name: 'Pointguard-Test-Outcome',
     required: false,
-    schema: { type: 'string', enum: ['allow', 'challenge', 'review', 'deny'] },
+    schema: { type: 'string', enum: [...OUTCOMES] },
   })
   @ApiCreatedResponse({ description: 'Decided now', standardSchema: wire.decisionAnswer })
   @ApiOkResponse({
@@ -112,10 +114,10 @@ export class DecisionController {
   @Get()
   @RequireScope('decisions:read')
   @ApiOperation({ operationId: 'listDecisions', summary: 'Decisions, newest first' })
-  @ApiQuery({ name: 'transactionId', required: false, schema: { type: 'string' } })
-  @ApiQuery({ name: 'accountId', required: false, schema: { type: 'string' } })
-  @ApiQuery({ name: 'outcome', required: false, schema: { type: 'string' } })
-  @ApiQuery({ name: 'status', required: false, schema: { type: 'string' } })
+  @ApiQuery({ name: 'transactionId', required: false, schema: CALLER_ID_SCHEMA })
+  @ApiQuery({ name: 'accountId', required: false, schema: CALLER_ID_SCHEMA })
+  @ApiQuery({ name: 'outcome', required: false, schema: { type: 'string', enum: [...OUTCOMES] } })
+  @ApiQuery({ name: 'status', required: false, schema: { type: 'string', enum: [...STATUSES] } })
   @ApiQuery({
     name: 'from',
     required: false,

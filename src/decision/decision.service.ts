@@ -15,7 +15,7 @@ import { type ClockMove, moveClockCommand } from './clock.command.js';
 import type { Decision, DecisionRequest, LimitStanding } from './core/decision.js';
 import { fingerprintOf, joinPersonal, type PersonalFields, splitPersonal, subjectValues } from './core/request.js';
 import type { Calls } from './core/transitions.js';
-import { type DecideAnswer, decideCommand } from './decide.command.js';
+import { type DecideAnswer, decideCommand, type RequestEvidence } from './decide.command.js';
 import type { DecisionFilter, DecisionStore } from './decision.store.js';
 import type { HoldSweep } from './hold-sweep.js';
 
@@ -58,10 +58,9 @@ export class DecisionService {
       accountKey: keys.accountKey(program.programId, request.accountId),
       fingerprint: fingerprintOf(request),
       nameOf: this.namesOf(program.programId, request),
-      evidence: await this.evidenceOf(program.programId, request),
+      evidence: options.dryRun ? null : await this.evidenceOf(program.programId, request),
       actor,
       forced: options.forced,
-      dryRun: options.dryRun ?? false,
     });
     const answer = unwrap(await lanes.submit(program.programId, command));
     end();
@@ -135,7 +134,7 @@ export class DecisionService {
     };
   }
 
-  private async evidenceOf(programId: number, request: DecisionRequest) {
+  private async evidenceOf(programId: number, request: DecisionRequest): Promise<RequestEvidence> {
     const { open: openFields, personal } = splitPersonal(request);
     const personalText = personal ? JSON.stringify(personal) : '';
     const sealed = personal

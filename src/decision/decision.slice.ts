@@ -1,4 +1,4 @@
-import type { Batch, LaneTransaction, Slice, Statement } from '../platform/lane/lane.types.js';
+import type { Batch, LaneTransaction, Row, Slice, Statement } from '../platform/lane/lane.types.js';
 import { byteaArray, textArray, uuidArray } from '../platform/postgres/binary-array.js';
 import { SubjectRows, subjectSlice } from '../velocity/subject.slice.js';
 import type { Decision, Tombstone } from './core/decision.js';
@@ -26,10 +26,12 @@ const SUBJECTS_OF: Statement = {
     select substring(k from 1 for case when get_bit(substring(k from 17 for 1), 7) = 1 then 18 else 17 end)
     from decision d cross join unnest(d.subject_keys) k where d.program_id = $1 and d.decision_id = any($2::uuid[])))`,
 };
+/** Without an entry it counts nowhere, and so not here: what observe mode would have denied. */
 const OPEN_HOLDS: Statement = {
   name: 'decision_open_holds',
   text: `select account_key, count(*) as open from decision
-    where program_id = $1 and account_key = any($2::bytea[]) and open_until_ms is not null group by account_key`,
+    where program_id = $1 and account_key = any($2::bytea[]) and open_until_ms is not null and entry_seq is not null
+    group by account_key`,
 };
 const INSERT_EVIDENCE: Statement = {
   name: 'evidence_insert',
@@ -123,13 +125,13 @@ export class DecisionRows {
       const wanted = drain(this.wantedAccounts);
       for (const key of wanted) this.openByAccount.set(key, 0);
       const keys = byteaArray(wanted.map((key) => Buffer.from(key, 'hex')));
-      queries.push(
-        transaction.query(OPEN_HOLDS, [programId, keys]).then((rows) => {
-          for (const row of rows) this.openByAccount.set(row.account_key?.slice(2) ?? '', Number(row.open));
-        }),
-      );
+      queries.push(transaction.query(OPEN_HOLDS, [programId, keys]).then((rows) => this.loadedOpenHolds(rows)));
     }
     return queries.length > 0 ? Promise.all(queries) : undefined;
+  }
+
+  private loadedOpenHolds(rows: readonly Row[]): void {
+    for (const row of rows) this.openByAccount.set(row.account_key?.slice(2) ?? '', Number(row.open));
   }
 
   private loaded(rows: readonly Parameters<typeof decisionOf>[0][]): void {
@@ -166,7 +168,7 @@ export class DecisionRows {
 }
 
 const isOpen = (row: Decision | Tombstone): boolean =>
-  !isTombstone(row) && row.hold !== null && row.hold.then !== 'commit';
+  !isTombstone(row) && row.entry !== null && row.hold !== null && row.hold.then !== 'commit';
 
 function drain(wanted: Set<string>): string[] {
   const list = [...wanted];

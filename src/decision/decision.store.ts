@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, type SqlBool, sql } from 'kysely';
+import { Kysely, PostgresDialect, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type pg from 'pg';
 import { ServiceError } from '../kernel/errors.js';
 import { uuidFloor } from '../kernel/ids.js';
@@ -102,24 +102,25 @@ export class DecisionStore {
   }
 
   async evidence(programId: number, decisionId: string): Promise<StoredEvidence | undefined> {
-    const { rows } = await sql<{ request: string; sealed: Buffer | null }>`select request, sealed from decision_evidence
-      where program_id = ${programId} and decision_id = ${decisionId}`.execute(this.db);
-    return rows[0];
+    const [row] = await this.run(
+      sql<StoredEvidence>`select request, sealed from decision_evidence
+        where program_id = ${programId} and decision_id = ${decisionId}`,
+    );
+    return row;
   }
 
   /** Holds that time gives back and whose end is due, a bounded number of each program, oldest first. */
   async dueHolds(most: number, programId?: number): Promise<{ programId: number; decisionId: string }[]> {
     const one = programId === undefined ? sql`true` : sql`l.program_id = ${programId}`;
-    const { rows } = await sql<{
-      program_id: number;
-      decision_id: string;
-    }>`select l.program_id, due.decision_id from lane l
-      cross join lateral (select decision_id from decision d where d.program_id = l.program_id and d.open_until_ms <= ${NOW}
-        order by d.open_until_ms limit ${most}) due where ${one}`.execute(this.db);
+    const rows = await this.run(
+      sql<{ program_id: number; decision_id: string }>`select l.program_id, due.decision_id from lane l
+        cross join lateral (select decision_id from decision d where d.program_id = l.program_id and d.open_until_ms <= ${NOW}
+          order by d.open_until_ms limit ${most}) due where ${one}`,
+    );
     return rows.map((row) => ({ programId: row.program_id, decisionId: row.decision_id }));
   }
 
-  private async run(query: ReturnType<typeof sql<Row>>): Promise<Row[]> {
+  private async run<R>(query: RawBuilder<R>): Promise<R[]> {
     try {
       return (await query.execute(this.db)).rows;
     } catch (error) {

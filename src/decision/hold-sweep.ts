@@ -29,17 +29,20 @@ export function holdSweep({ store, lanes, metrics, onError }: HoldSweepParts): H
   let stopped = false;
 
   async function sweep(programId?: number): Promise<void> {
+    let before: string | undefined;
     for (;;) {
       const due = await store.dueHolds(MOST_AT_ONCE, programId);
-      const ended = await Promise.all(
+      // what any instance has ended does not come again: the same first one twice does not end at all
+      const first = due[0]?.decisionId;
+      if (first === undefined || first === before) return;
+      before = first;
+      await Promise.all(
         due.map(async (hold) => {
           const done = await lanes.submit(hold.programId, expireCommand(hold.decisionId), DEADLINE_MS);
           if (done) metrics.holdsEnded.inc({ program: String(hold.programId) });
-          return done;
         }),
       );
-      // where another instance ended them all, what is left is not ours to count
-      if (due.length < MOST_AT_ONCE || !ended.includes(true)) return;
+      if (due.length < MOST_AT_ONCE) return;
     }
   }
 

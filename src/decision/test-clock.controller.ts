@@ -12,14 +12,15 @@ import { durationMs } from '../kernel/duration.js';
 import { RequireScope } from '../platform/http/access.hook.js';
 import { JsonBody } from '../platform/http/json-body.docs.js';
 import { problemAnswer } from '../platform/http/problem.docs.js';
-import { bodyValidator, invalid } from '../platform/http/validator.js';
+import { bodyValidator, invalid, queryValidator } from '../platform/http/validator.js';
 import type { ClockMove } from './clock.command.js';
 import { isoTime } from './core/decision.js';
 import { actingOf } from './decision.controller.js';
-import { clockAnswer, clockRequest } from './decision.schema.js';
+import { clockAnswer, clockRequest, noQuery } from './decision.schema.js';
 import { DecisionService } from './decision.service.js';
 
 const parseClock = bodyValidator(clockRequest);
+const parseNoQuery = queryValidator(noQuery);
 
 @ApiTags('Test programs')
 @ApiDefaultResponse(problemAnswer('Any other error'))
@@ -40,6 +41,7 @@ export class TestClockController {
   @ApiForbiddenResponse(problemAnswer('auth.scope, test.live_program'))
   @ApiUnprocessableEntityResponse(problemAnswer('request.invalid, test.clock_backwards'))
   async move(@Req() request: FastifyRequest) {
+    parseNoQuery(request.query);
     const now = await this.decisions.moveClock(actingOf(request), moveOf(parseClock(request.body)));
     return { now: isoTime(now) };
   }

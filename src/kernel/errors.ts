@@ -36,6 +36,8 @@ export const ERRORS = {
   'decision.state': { kind: 'conflict', title: 'The state of the decision does not allow this' },
   'decision.points': { kind: 'invalid', title: 'More points than there are' },
   'decision.limit': { kind: 'conflict', title: 'There is no room within the limits' },
+  'list.not_found': { kind: 'notFound', title: 'There is no such list entry' },
+  'list.full': { kind: 'conflict', title: 'The lists of the program are full' },
   'idempotency.mismatch': { kind: 'invalid', title: 'The same id was used with other content' },
   'test.live_program': { kind: 'forbidden', title: 'Only a test program does this' },
   'test.clock_backwards': { kind: 'invalid', title: 'The clock of a program only goes forward' },

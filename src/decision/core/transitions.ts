@@ -27,7 +27,7 @@ export interface Change {
 
 export interface Calls {
   commit: { points?: number };
-  cancel: Record<never, never>;
+  cancel: Record<string, never>;
   reverse: { reversalId: string; points?: number; reason: string };
   approve: { by: Approval; holdTtlMs: number };
   refuse: { by: string };
@@ -106,7 +106,9 @@ const commitLate: Step<'commit'> = (decision, { points = decision.points }, nowM
     late: true,
     reasons: [...decision.reasons, reason('ledger.late_commit', 0)],
   });
-  return { decision: late, budget: { do: 'enter', points }, events: ['decision.late_commit'] };
+  // what observe mode would have denied counts nowhere, late or not
+  const budget: Budget = decision.wouldHaveBeen === 'deny' ? { do: 'keep' } : { do: 'enter', points };
+  return { decision: late, budget, events: ['decision.late_commit'] };
 };
 
 const cancelHeld: Step<'cancel'> = (decision, _call, nowMs) => ({

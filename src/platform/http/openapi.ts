@@ -31,9 +31,12 @@ const jsonSchema = (schema: z.ZodType, io: 'input' | 'output'): Json & { $defs?:
     unrepresentable: 'any',
     override: ({ jsonSchema: made }) => {
       delete made.examples;
+      // zod says of every integer that it is a safe one
+      if (made.minimum === Number.MIN_SAFE_INTEGER) delete made.minimum;
+      if (made.maximum === Number.MAX_SAFE_INTEGER) delete made.maximum;
       if (io === 'output' && made.additionalProperties === false) delete made.additionalProperties;
     },
-  }) as Json;
+  });
 
 const withoutId = (definition: unknown): unknown => {
   const { id: _, ...rest } = definition as Json;
@@ -45,7 +48,7 @@ const upward = <T>(value: T): T =>
   JSON.parse(JSON.stringify(value).replaceAll('"#/$defs/', '"#/components/schemas/')) as T;
 
 /** What any call may be answered beside what its controller says, by what it has. */
-const COMMON_ANSWERS: readonly { status: string; codes: string; where(operation: Json): boolean }[] = [
+const COMMON_ANSWERS: readonly { status: string; codes: string; where: (operation: Json) => boolean }[] = [
   { status: '400', codes: 'request.malformed', where: hasBody },
   { status: '401', codes: 'auth.token', where: () => true },
   { status: '403', codes: 'auth.scope', where: () => true },

@@ -4,23 +4,25 @@ import { ERROR_KINDS, ERRORS, type ErrorCode, ServiceError } from '../../kernel/
 
 /** Errors of the framework, by HTTP status. */
 const BY_STATUS: Record<number, ErrorCode> = {
-  400: 'request.malformed',
+  403: 'route.not_found', // files outside those of the docs
   404: 'route.not_found',
   405: 'request.method',
-  408: 'request.malformed',
-  411: 'request.malformed',
   413: 'request.too_large',
   414: 'request.too_large',
   415: 'request.media_type',
   431: 'request.headers_too_large',
 };
 
+/** What the framework blames on the caller is never ours. */
+const codeOf = (status: number): ErrorCode | undefined =>
+  BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'request.malformed' : undefined);
+
 /** What went wrong, as a ServiceError; whatever is not known is ours and tells nothing. */
 export function serviceErrorOf(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const status =
     error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown } | null)?.statusCode;
-  const code = typeof status === 'number' ? BY_STATUS[status] : undefined;
+  const code = typeof status === 'number' ? codeOf(status) : undefined;
   if (code) return new ServiceError(code, `${ERRORS[code].title}.`, {}, error);
   return new ServiceError('internal.error', 'Something went wrong on our side.', {}, error);
 }
@@ -57,5 +59,7 @@ export function sendProblem(error: ServiceError, request: FastifyRequest, reply:
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
   if (error.extra.retryAfterSeconds !== undefined)
     void reply.header('retry-after', String(error.extra.retryAfterSeconds));
-  void reply.code(problem.status).header('content-type', 'application/problem+json').send(JSON.stringify(problem));
+  // as bytes: to a text Fastify would add a charset, which application/problem+json does not have (RFC 9457 §6.1)
+  const body = Buffer.from(JSON.stringify(problem));
+  void reply.code(problem.status).header('content-type', 'application/problem+json').send(body);
 }

@@ -52,7 +52,7 @@ function refuseAmbiguity(text: string): void {
   const objects: (Set<string> | null)[] = [];
   let nameMayFollow = false;
   for (let at = 0; at < text.length; at++) {
-    switch (text[at]) {
+    switch (text[at] as string) {
       case '{':
         objects.push(new Set());
         nameMayFollow = true;

@@ -1,16 +1,11 @@
 /** Wire types that every module's schemas share. */
 import { z } from 'zod';
-import { CALLER_ID } from '../../kernel/text.js';
+import { CALLER_ID, ONE_LINE } from '../../kernel/text.js';
 
 export const callerId = (description: string) => z.string().regex(CALLER_ID).describe(description);
 
 /** One line without control characters. */
-export const line = (maxLength: number) =>
-  z
-    .string()
-    .min(1)
-    .max(maxLength)
-    .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/);
+export const line = (maxLength: number) => z.string().min(1).max(maxLength).regex(ONE_LINE);
 
 export const time = () => z.iso.datetime({ offset: true }).describe('RFC 3339');
 

@@ -4,8 +4,8 @@ import pino, { type Logger } from 'pino';
  * JSON lines for people who run the service. What is logged is chosen field by field: no body, no header, no address, no
  * id of a member, no URL (ids are in it), no secret. Request lines carry the route's pattern and the trace id.
  */
-export function createLogger(level: string): { logger: Logger; flush: () => void } {
-  const destination = pino.destination({ fd: 1, sync: false, minLength: 0 });
+export function createLogger(level: string, fd = 1): { logger: Logger; flush: () => void } {
+  const destination = pino.destination({ fd, sync: false, minLength: 0 });
   const logger = pino(
     { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: safeError } },
     destination,
@@ -21,7 +21,12 @@ function safeError(error: unknown): Record<string, unknown> {
     type: error.name,
     ...(typeof code === 'string' && { code }),
     message: firstLine(error.message),
-    stack: error.stack?.split('\n').slice(1, 8).join('\n'),
+    // frames only: a message of several lines goes on into the stack
+    stack: error.stack
+      ?.split('\n')
+      .filter((line) => line.startsWith('    at '))
+      .slice(0, 7)
+      .join('\n'),
     ...(error.cause !== undefined && { cause: safeError(error.cause) }),
   };
 }

@@ -10,6 +10,7 @@ export interface Metrics {
   laneBatchCommands: Histogram;
   laneLockSeconds: Histogram;
   laneBatchSeconds: Histogram;
+  laneAheadSeconds: Gauge<'program'>;
   laneRetries: Counter<'cause'>;
   laneDropped: Counter<'cause'>;
   decisions: Counter<'program' | 'type' | 'outcome'>;
@@ -52,6 +53,12 @@ export function createMetrics(): Metrics {
       name: 'pointguard_lane_batch_duration_seconds',
       help: 'Time of a whole batch, commit included',
       buckets: FAST_SECONDS,
+      registers,
+    }),
+    laneAheadSeconds: new Gauge({
+      name: 'pointguard_lane_clock_ahead_seconds',
+      help: 'How far a program’s time stands ahead of the record’s clock, which was put back; alert above 5',
+      labelNames: ['program'],
       registers,
     }),
     laneRetries: new Counter({

@@ -60,7 +60,7 @@ class Run {
 
   enter(): void {
     const { random } = this;
-    const lateMs = random.chance(0.2) ? random.below(30 * this.paceMs + 1) : 0;
+    const lateMs = random.chance(0.2) ? random.below(random.pick([30, 200]) * this.paceMs + 1) : 0;
     const entered = use(this.seq++, this.nowMs - lateMs, random.below(this.members));
     enterDistinct(this.state, entered);
     this.live.set(entered.seq, entered);
@@ -160,6 +160,37 @@ describe('a distinct row', { timeout: 60_000 }, () => {
     for (let i = 0; i < 64; i++) enterDistinct(state, use(2000 + i, nowMs + 1, 999));
     releaseDistinct(state, use(0, T0, 0));
     expect(membersSince([state], nowMs - 1).has(member(0))).toBe(true);
+  });
+
+  it('does not take the later use of a member who was gone for 90 days and came back', () => {
+    const state = rowOf(100, SECOND_MS, 3);
+    const nowMs = T0 + 91 * DAY_MS;
+    packDistinct(state, nowMs);
+    enterDistinct(state, use(1000, nowMs, 0));
+    for (let i = 0; i < 64; i++) enterDistinct(state, use(2000 + i, nowMs + 1, 1));
+    releaseDistinct(state, use(0, T0, 0));
+    expect(membersSince([state], nowMs - 1).has(member(0))).toBe(true);
+  });
+
+  it('leaves others alone when the same is given back again', () => {
+    const state = rowOf(100, SECOND_MS, 1);
+    for (let i = 0; i < 50; i++) releaseDistinct(state, use(5000 + i, T0 + 99 * SECOND_MS, 0));
+    expect(state.members.get(member(0))?.uses).toBe(36);
+  });
+
+  it('knows a member by the newest use when older ones come late', () => {
+    const state = rowOf(100, SECOND_MS, 2);
+    for (let i = 0; i < 64; i++) enterDistinct(state, use(1000 + i, T0 + HOUR_MS, 7));
+    enterDistinct(state, use(2000, T0 - HOUR_MS, 0));
+    expect(membersSince([state], T0 + 97 * SECOND_MS).has(member(0))).toBe(true);
+  });
+
+  it('stays full when a late use is forgotten on arrival', () => {
+    const state = rowOf(400, SECOND_MS, 1000);
+    const before = state.forgottenMs;
+    enterDistinct(state, use(1000, T0 - HOUR_MS, 5000));
+    expect(state.forgottenMs).toBe(before);
+    expect(state.members.size).toBe(256);
   });
 
   it('forgets after the longest window, and is no longer full then', () => {

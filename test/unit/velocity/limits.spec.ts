@@ -92,8 +92,9 @@ function getOrMake<T>(map: Map<string, T>, key: string, make: () => T): T {
 }
 
 const only = (readings: LimitReading[]): LimitReading => {
-  expect(readings).toHaveLength(1);
-  return readings[0]!;
+  const [reading, ...others] = readings;
+  if (!reading || others.length > 0) throw new Error(`${readings.length} readings, not one`);
+  return reading;
 };
 
 describe('the plan of a movement', () => {
@@ -263,12 +264,12 @@ describe('a limit', () => {
     expect(only(rows.judge([points], burn(1), T0))).toMatchObject({ used: most, breached: true });
   });
 
-  it('counts nothing for a movement without points', () => {
+  it('never refuses what adds nothing, however full it is', () => {
     const points = limit({ metric: 'points', cap: 5, types: ['registration'] });
-    expect(only(new Memory().judge([points], burn(0, { type: 'registration' }), T0))).toMatchObject({
-      add: 0,
-      breached: false,
-    });
+    const rows = new Memory();
+    rows.enter([points], burn(100, { type: 'registration' }), T0);
+    const reading = only(rows.judge([points], burn(0, { type: 'registration' }), T0));
+    expect(reading).toMatchObject({ used: 100, add: 0, breached: false });
   });
 });
 
@@ -330,7 +331,8 @@ describe('a limit on who', () => {
     const wide = limit({ ...distinct, cap: 256 });
     const rows = new Memory();
     const entered = Array.from({ length: 400 }, (_, i) => rows.enter([wide], by(i), T0 + i));
-    for (const one of entered.slice(100)) rows.release(one);
+    for (const one of entered.slice(70)) rows.release(one);
+    rows.repack(T0 + 400);
     const reading = only(rows.judge([wide], by(5000), T0 + 400));
     expect(reading.used).toBeLessThan(256);
     expect(reading).toMatchObject({ breached: true, exact: false });
@@ -385,10 +387,15 @@ function usedOf(limits: Limit, movement: Movement, all: Iterable<Known>, nowMs: 
   return counted.filter(({ entered }) => !(limits.refundable && entered.entry.marked)).length;
 }
 
+/** For what is looked at half a million times, where a matcher would take longer than all the rest. */
+function must(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`does not hold: ${what}`);
+}
+
 describe('limits together, against an oracle that keeps every movement', { timeout: 60_000 }, () => {
-  it('agree over 1,000 sequences, hard ones are never passed, and fit when they say', () => {
+  it('agree over 2,000 sequences, hard ones are never passed, and fit when they say', () => {
     let breaches = 0;
-    forSeeds(1, 1000, (random) => {
+    forSeeds(1, 2000, (random) => {
       const limits = Array.from({ length: 1 + random.below(6) }, (_, id) => randomLimit(random, id));
       const paceMs = random.pick([1, 100, SECOND_MS, MINUTE_MS]);
       const rows = new Memory();
@@ -399,21 +406,21 @@ describe('limits together, against an oracle that keeps every movement', { timeo
         const movement = randomMovement(random);
         const readings = rows.judge(limits, movement, nowMs);
         for (const reading of readings) {
-          expect(reading.used).toBe(usedOf(reading.limit, movement, known, nowMs));
-          expect(reading.exact).toBe(true);
+          must(reading.used === usedOf(reading.limit, movement, known, nowMs), 'what is used');
+          must(reading.exact, 'so few entries are exact');
           if (!reading.breached) continue;
           breaches++;
           const at = (atMs: number) => only(rows.judge([reading.limit], movement, atMs));
           const fits = reading.add <= reading.limit.cap;
           const then = at(reading.resetsAtMs);
-          expect(then.breached).toBe(!fits);
+          must(then.breached === !fits, 'it fits when it said');
           // where it can fit, not a millisecond sooner; where it cannot, when nothing counts any more
-          expect(fits ? at(reading.resetsAtMs - 1).breached : then.used === 0).toBe(true);
+          must(fits ? at(reading.resetsAtMs - 1).breached : then.used === 0, 'and no sooner');
         }
         if (!readings.some(({ breached }) => breached))
           known.push({ movement, entered: rows.enter(limits, movement, nowMs) });
         for (const { limit: hard } of readings) {
-          expect(usedOf(hard, movement, known, nowMs)).toBeLessThanOrEqual(hard.cap);
+          must(usedOf(hard, movement, known, nowMs) <= hard.cap, 'the cap');
         }
         if (random.chance(0.2)) rows.repack(nowMs);
         if (random.chance(0.25) && known.length > 0) {
@@ -430,6 +437,6 @@ describe('limits together, against an oracle that keeps every movement', { timeo
         }
       }
     });
-    expect(breaches).toBeGreaterThan(4000);
+    expect(breaches).toBeGreaterThan(10_000);
   });
 });

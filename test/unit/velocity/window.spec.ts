@@ -124,9 +124,22 @@ describe('a window row', { timeout: 60_000 }, () => {
     expect(read(state, later - 95 * DAY_MS)).toEqual(before);
   });
 
+  it('leaves others alone when the same is given back again', () => {
+    const between = rowOf(100, HOUR_MS, 10);
+    releaseWindow(between, entry(5000, T0 + HOUR_MS / 2, 10));
+    expect(read(between, T0 - 1).count).toBe(100);
+    // the cell of the only entry that left the log reaches beyond it
+    const beyond = rowOf(65, 100, 10);
+    releaseWindow(beyond, entry(5000, T0 + 1, 10));
+    expect(read(beyond, T0 - 1).count).toBe(65);
+  });
+
   it('never goes below zero in a cell', () => {
     const state = rowOf(70, 0, 10);
-    for (let i = 0; i < 20; i++) releaseWindow(state, entry(1000 + i, T0, 10));
+    for (let i = 0; i < 10; i++) releaseWindow(state, entry(1000 + i, T0, 3, true));
+    expect(state.cells).toMatchObject([{ count: 0, points: 30, marked: 0 }]);
+    amendWindow(state, entry(1020, T0, 50), 0, true);
+    expect(state.cells).toEqual([]);
     expect(read(state, T0 - 1)).toEqual({ count: 64, unmarked: 64, points: 640 });
   });
 
@@ -247,8 +260,29 @@ describe('a packed window row', { timeout: 60_000 }, () => {
     });
     expect(refused).toBeGreaterThan(2000);
     for (const bytes of [[], [0], [3, 0, 0], [1], [1, 0, 0, 0], [255]]) {
-      expect(() => unpackWindow(Uint8Array.from(bytes))).toThrow(RangeError);
+      expect(fateOf(Uint8Array.from(bytes))).toBe('refused');
     }
-    for (const bytes of good) expect(() => unpackWindow(Buffer.concat([bytes, Buffer.of(0)]))).toThrow(RangeError);
+    for (const bytes of good) {
+      expect(fateOf(Buffer.concat([bytes, Buffer.of(0)]))).toBe('refused');
+      for (const layout of [0, 3, 255])
+        expect(fateOf(Buffer.concat([Buffer.of(layout), bytes.subarray(1)]))).toBe('refused');
+    }
+  });
+
+  it('is refused where its log is too long or its cells overlap', () => {
+    const log = (length: number): Buffer =>
+      Buffer.from([1, 0, length, 0, ...Array.from({ length: length * 3 }, () => 0)]);
+    expect([fateOf(log(64)), fateOf(log(65))]).toEqual(['kept', 'refused']);
+    // frontier at 0, then a cell of 2^5 ms at 0 and one of 2^level ms, a gap before it
+    const cells = (level: number, gap: number): Buffer =>
+      Buffer.from([2, 0, 0, 0, 2, 5, 1, 0, 2, 1, level, 1, gap, 2, 1]);
+    expect([cells(28, 0), cells(6, 0), cells(29, 0), cells(4, 0)].map(fateOf)).toEqual([
+      'kept',
+      'kept',
+      'refused',
+      'refused',
+    ]);
+    const overlapping = Buffer.from([2, 0, 0, 127, 2, 5, 1, 0, 2, 1, 28, 1, 0, 2, 1]);
+    expect(fateOf(overlapping)).toBe('refused');
   });
 });

@@ -49,14 +49,14 @@ export interface TestPostgres extends TestDatabase {
 const OWNER = 'pointguard_owner';
 const SERVICE_LOGIN = 'pointguard_app';
 
-/** Runs the server until the pipe to us closes, then stops it and deletes everything. */
+/** Runs the server until the pipe to us closes, then stops it and deletes everything; told to `leave`, only stops it. */
 const UNTIL_WE_END = `"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses=127.0.0.1 -c port="$3" \
-  -c fsync=off -c max_connections=200 -c shared_buffers=32MB -c jit=off -c timezone=UTC >>"$2/log" 2>&1 &
+  -c fsync="$4" -c max_connections=200 -c shared_buffers=32MB -c jit=off -c timezone=UTC >>"$2/log" 2>&1 &
 server=$!
 read -r word
 kill -INT $server 2>/dev/null
 wait $server
-rm -rf "$2"`;
+[ "$word" = leave ] || rm -rf "$2"`;
 
 function freePort(): Promise<number> {
   const server = createServer();
@@ -99,10 +99,11 @@ interface Server {
   bin: string;
   port: number;
   password: string;
+  fsync: 'on' | 'off';
 }
 
 /** Makes the cluster; local and TCP logins need the password, so that no neighbour on the machine gets in. */
-async function makeServer(): Promise<Server> {
+async function makeServer(fsync: Server['fsync']): Promise<Server> {
   const user = postgresUser();
   const directory = mkdtempSync(join(tmpdir(), 'pointguard-test-'));
   const password = randomBytes(12).toString('hex');
@@ -123,33 +124,37 @@ async function makeServer(): Promise<Server> {
     '--no-sync',
   ];
   await run(join(bin, 'initdb'), options, user);
-  return { directory, bin, port: await freePort(), password };
+  return { directory, bin, port: await freePort(), password, fsync };
 }
 
-/** Starts the postmaster; answers how to end it. */
-async function startServer(server: Server, url: string): Promise<{ pid: number; end(): Promise<void> }> {
-  const shell = spawn('/bin/sh', ['-c', UNTIL_WE_END, 'sh', server.bin, server.directory, String(server.port)], {
-    ...asUser(postgresUser()),
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
+/** Starts the postmaster; answers how to end it, with or without its files. */
+async function startServer(server: Server, url: string): Promise<{ pid: number; end(word: string): Promise<void> }> {
+  const shell = spawn(
+    '/bin/sh',
+    ['-c', UNTIL_WE_END, 'sh', server.bin, server.directory, String(server.port), server.fsync],
+    {
+      ...asUser(postgresUser()),
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    },
+  );
   const ended = new Promise<void>((resolve) => shell.once('exit', () => resolve()));
   await waitUntil('the start of PostgreSQL', () => answers(url));
   shell.unref();
   if (shell.stdin && 'unref' in shell.stdin && typeof shell.stdin.unref === 'function') shell.stdin.unref();
   return {
     pid: Number(readFileSync(join(server.directory, 'data/postmaster.pid'), 'utf8').split('\n')[0]),
-    async end() {
+    async end(word) {
       shell.ref();
-      shell.stdin?.end();
+      shell.stdin?.end(`${word}\n`);
       await ended;
     },
   };
 }
 
-/** Starts a server of its own. Most tests want `freshRecord()`, which shares one. */
-export async function startTestPostgres(): Promise<TestPostgres> {
-  const server = await makeServer();
+/** Starts a server of its own, as durable as said. Most tests want `freshRecord()`, which shares one. */
+export async function startTestPostgres(fsync: Server['fsync'] = 'off'): Promise<TestPostgres> {
+  const server = await makeServer(fsync);
   const urlOf = (role: string, name: string): string =>
     `postgres://${role}:${server.password}@127.0.0.1:${server.port}/${name}`;
   const superuserUrl = urlOf('postgres', 'postgres');
@@ -178,7 +183,6 @@ export async function startTestPostgres(): Promise<TestPostgres> {
   let template: Promise<string> | undefined;
 
   let running = await startServer(server, superuserUrl);
-  const ends = [running];
   await admin(`create role ${OWNER} login createrole password '${server.password}'`);
   await admin(`create role ${SERVICE_LOGIN} login password '${server.password}'`);
   const first = await makeDatabase('template0');
@@ -196,14 +200,13 @@ export async function startTestPostgres(): Promise<TestPostgres> {
       // backends outlive their postmaster for a while, and would still answer
       const backends = readFileSync(`/proc/${running.pid}/task/${running.pid}/children`, 'utf8').trim().split(' ');
       for (const pid of [running.pid, ...backends.map(Number)]) process.kill(pid, 'SIGKILL');
-      await waitUntil('the end of PostgreSQL', async () => !(await answers(superuserUrl)));
+      await running.end('leave');
     },
     async restart() {
       running = await startServer(server, superuserUrl);
-      ends.push(running);
     },
     async stop() {
-      for (const one of ends) await one.end();
+      await running.end('stop');
       rmSync(server.directory, { recursive: true, force: true });
     },
   };

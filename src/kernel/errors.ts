@@ -38,6 +38,8 @@ export const ERRORS = {
   'decision.limit': { kind: 'conflict', title: 'There is no room within the limits' },
   'list.not_found': { kind: 'notFound', title: 'There is no such list entry' },
   'list.full': { kind: 'conflict', title: 'The lists of the program are full' },
+  'policy.invalid': { kind: 'invalid', title: 'The policy document is wrong' },
+  'policy.not_found': { kind: 'notFound', title: 'There is no such version of the policy' },
   'idempotency.mismatch': { kind: 'invalid', title: 'The same id was used with other content' },
   'test.live_program': { kind: 'forbidden', title: 'Only a test program does this' },
   'test.clock_backwards': { kind: 'invalid', title: 'The clock of a program only goes forward' },
@@ -47,10 +49,14 @@ export const ERRORS = {
 } as const satisfies Record<string, { kind: ErrorKind; title: string }>;
 export type ErrorCode = keyof typeof ERRORS;
 
-/** A place in the request body that is wrong: an RFC 6901 pointer and a sentence. */
+/** A place in the request body that is wrong: an RFC 6901 pointer and a sentence; of a document its place in the text, too. */
 export interface FieldError {
   pointer: string;
   message: string;
+  /** From 1. */
+  line?: number;
+  /** From 1. */
+  column?: number;
 }
 
 export interface ErrorExtra {

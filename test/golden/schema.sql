@@ -3,6 +3,14 @@
 
 grant usage on schema pointguard to pointguard_service
 
+table account_seen with (fillfactor=70)
+  program_id integer not null
+  account_key bytea not null
+  seen bytea not null
+  constraint account_seen_pkey PRIMARY KEY (program_id, account_key)
+  CREATE UNIQUE INDEX account_seen_pkey ON pointguard.account_seen USING btree (program_id, account_key)
+  grant insert, select, update to pointguard_service
+
 table api_client
   client_id text not null
   program_id integer not null
@@ -15,6 +23,22 @@ table api_client
   CREATE INDEX api_client_program ON pointguard.api_client USING btree (program_id, client_id)
   CREATE UNIQUE INDEX api_client_pkey ON pointguard.api_client USING btree (client_id)
   grant insert, select, update to pointguard_service
+
+table appeal
+  program_id integer not null
+  appeal_id uuid not null
+  decision_id uuid not null
+  at_ms bigint not null
+  due_at_ms bigint not null
+  state text not null
+  note bytea not null
+  constraint appeal_pkey PRIMARY KEY (program_id, appeal_id)
+  constraint appeal_state_check CHECK ((state = ANY (ARRAY['open'::text, 'upheld'::text, 'rejected'::text])))
+  CREATE INDEX appeal_of_decision ON pointguard.appeal USING btree (program_id, decision_id)
+  CREATE INDEX appeal_open ON pointguard.appeal USING btree (program_id, due_at_ms) WHERE (state = 'open'::text)
+  CREATE UNIQUE INDEX appeal_pkey ON pointguard.appeal USING btree (program_id, appeal_id)
+  grant insert, select to pointguard_service
+  grant update (state) to pointguard_service
 
 table audit
   program_id integer not null
@@ -102,6 +126,26 @@ table event partition by RANGE (recorded_at)
   3 partitions event_YYYY_MM FOR VALUES FROM ('YYYY-MM-01 00:00:00+00') TO ('YYYY-MM-01 00:00:00+00')
   grant insert, select to pointguard_service
 
+table label
+  program_id integer not null
+  label_id uuid not null
+  decision_id uuid
+  event_id text
+  account_key bytea
+  account_id text
+  label text not null
+  source text not null
+  labelled_at_ms bigint not null
+  recorded_at_ms bigint not null
+  note bytea
+  constraint label_check CHECK ((num_nonnulls(decision_id, event_id, account_key) = 1))
+  constraint label_label_check CHECK ((label = ANY (ARRAY['fraud'::text, 'legitimate'::text])))
+  constraint label_pkey PRIMARY KEY (program_id, label_id)
+  CREATE INDEX label_of_account ON pointguard.label USING btree (program_id, account_key) WHERE (account_key IS NOT NULL)
+  CREATE INDEX label_of_decision ON pointguard.label USING btree (program_id, decision_id) WHERE (decision_id IS NOT NULL)
+  CREATE UNIQUE INDEX label_pkey ON pointguard.label USING btree (program_id, label_id)
+  grant insert, select to pointguard_service
+
 table lane with (fillfactor=50)
   program_id integer not null
   seq bigint not null default 0
@@ -115,6 +159,42 @@ table lane with (fillfactor=50)
   constraint lane_program_id_fkey FOREIGN KEY (program_id) REFERENCES pointguard.program(program_id)
   CREATE UNIQUE INDEX lane_pkey ON pointguard.lane USING btree (program_id)
   grant insert, select, update to pointguard_service
+
+table list_entry
+  program_id integer not null
+  entry_id uuid not null
+  list text not null
+  subject text not null
+  value text not null
+  reason text not null
+  created_at_ms bigint not null
+  expires_at_ms bigint
+  removed_at_ms bigint
+  removed_reason text
+  salt bytea
+  change bigint not null
+  constraint list_entry_list_check CHECK ((list = ANY (ARRAY['block'::text, 'allow'::text, 'watch'::text])))
+  constraint list_entry_pkey PRIMARY KEY (program_id, entry_id)
+  CREATE INDEX list_entry_by_change ON pointguard.list_entry USING btree (program_id, change)
+  CREATE INDEX list_entry_by_list ON pointguard.list_entry USING btree (program_id, list, entry_id)
+  CREATE INDEX list_entry_by_value ON pointguard.list_entry USING btree (program_id, subject, value, entry_id)
+  CREATE UNIQUE INDEX list_entry_pkey ON pointguard.list_entry USING btree (program_id, entry_id)
+  grant insert, select to pointguard_service
+  grant update (change) to pointguard_service
+  grant update (removed_at_ms) to pointguard_service
+  grant update (removed_reason) to pointguard_service
+
+table policy_activation
+  program_id integer not null
+  activation integer not null
+  version integer not null
+  activated_at_ms bigint not null
+  activated_by text not null
+  constraint policy_activation_pkey PRIMARY KEY (program_id, activation)
+  constraint policy_activation_program_id_version_fkey FOREIGN KEY (program_id, version) REFERENCES pointguard.policy_version(program_id, version)
+  CREATE INDEX policy_activation_version ON pointguard.policy_activation USING btree (program_id, version, activation)
+  CREATE UNIQUE INDEX policy_activation_pkey ON pointguard.policy_activation USING btree (program_id, activation)
+  grant insert, select to pointguard_service
 
 table policy_version
   program_id integer not null

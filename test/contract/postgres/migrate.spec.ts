@@ -1,4 +1,4 @@
-import { appendFileSync, copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,8 @@ let directory: string;
 beforeEach(async () => {
   database = await (await sharedPostgres()).emptyDatabase();
   directory = mkdtempSync(join(tmpdir(), 'pointguard-migrations-'));
-  for (const file of readdirSync(SHIPPED)) copyFileSync(join(SHIPPED, file), join(directory, file));
+  // the runner is tested here, not what is shipped: one file is enough
+  copyFileSync(join(SHIPPED, '0001_record.sql'), join(directory, '0001_record.sql'));
 });
 
 afterEach(() => rmSync(directory, { recursive: true, force: true }));

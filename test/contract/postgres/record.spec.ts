@@ -1,5 +1,6 @@
 /** The record in server mode: what is checked before the service starts, and what is said when it cannot. */
 import { Client } from 'pg';
+import { readMigrations } from '../../../src/platform/postgres/migrate.js';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   migrateRecord,
@@ -62,7 +63,9 @@ describe('outside production', () => {
   test('two instances at once both open it', async () => {
     const records = await Promise.all([openRecord(database.settings, 'serve'), openRecord(database.settings, 'serve')]);
     for (const record of records) await record.close();
-    expect(await database.query('select version from pointguard.schema_migration')).toEqual([{ version: 1 }]);
+    expect(await database.query('select version from pointguard.schema_migration order by 1')).toEqual(
+      readMigrations().map(({ version }) => ({ version })),
+    );
   });
 
   test('one URL is enough where its role is the owner', async () => {
@@ -94,7 +97,7 @@ describe('outside production', () => {
     await using(settings, async ({ pool }) => {
       const before = own.pid;
       await own.kill();
-      await expect(pool.query('select 1')).rejects.toThrow();
+      await expect(pool.query('select 1')).rejects.toMatchObject({ code: expect.stringMatching(/^ECONN/) });
       await own.restart();
       expect(own.pid).not.toBe(before);
       expect((await pool.query('select program_id from program')).rows).toEqual([{ program_id: 0 }]);
@@ -118,7 +121,7 @@ describe('in production', () => {
   });
 
   test('after the command it opens', async () => {
-    expect(await migrateRecord(production())).toEqual(['0001_record']);
+    expect(await migrateRecord(production())).toHaveLength(readMigrations().length);
     expect(await using(production(), async ({ pool }) => (await pool.query('select from program')).rowCount)).toBe(1);
   });
 

@@ -105,7 +105,7 @@ test('the service does what it is there for', async () => {
   expect((await service.query('update decision_evidence set sealed = null, salt = null')).rowCount).toBe(1);
   expect((await service.query('update lane set seq = seq + 1, batch = batch + 1')).rowCount).toBe(1);
   await service.query("insert into subject values (0, 'k', 's')");
-  expect((await service.query('select from schema_migration')).rowCount).toBe(1);
+  expect((await service.query('select from schema_migration')).rowCount).toBeGreaterThan(0);
 });
 
 test('the service may end a backend of its own', async () => {

@@ -8,7 +8,10 @@ module.exports = {
       comment: 'a core imports only cores and the kernel: no Nest, no driver, no clock',
       severity: 'error',
       from: { path: '^src/[^/]+/core/' },
-      to: { path: '.', pathNot: ['^src/[^/]+/core/', '^src/kernel/', '^node_modules/zod', '^node_modules/yaml', '^(node:)?crypto$'] },
+      to: {
+        path: '.',
+        pathNot: ['^src/[^/]+/core/', '^src/kernel/', '^node_modules/zod', '^node_modules/yaml', '^(node:)?crypto$'],
+      },
     },
     {
       name: 'kernel-knows-nobody',

@@ -1,14 +1,15 @@
 import { type Refusal, refuse } from '../kernel/errors.js';
 import type { Actor } from '../audit/core/chain.js';
-import type { LaneCommand } from '../platform/lane/lane.types.js';
+import type { Batch, LaneCommand } from '../platform/lane/lane.types.js';
 import type { Policy, SubjectKind } from '../policy/core/policy.js';
 import type { PolicySlice } from '../policy/policy.slice.js';
 import { judge, plan } from '../velocity/core/limits.js';
 import { subjectSlice } from '../velocity/subject.slice.js';
+import { closeAppeals } from './appeal.slice.js';
 import { needDecision, noSuchDecision } from './call.command.js';
 import { applyChange, applyEndIfDue } from './change.js';
 import { type Decision, type DecisionRequest, isoTime } from './core/decision.js';
-import { readAt, transition } from './core/transitions.js';
+import { type Change, readAt, transition } from './core/transitions.js';
 import { decisionSlice } from './decision.slice.js';
 import { movementOf } from './movement.js';
 
@@ -43,14 +44,20 @@ export function approveCommand(policies: PolicySlice, input: ApproveInput): Lane
       const by = { kind: 'analyst' as const, id: input.actor.id, at: isoTime(batch.nowMs) };
       const change = transition('approve', decision, { by, holdTtlMs: inForce.policy.holdTtlMs }, batch.nowMs);
       if ('refused' in change) return change;
-      if (change.budget.do !== 'enter') return readAt(applyChange(batch, change, input.actor), batch.nowMs);
+      if (change.budget.do !== 'enter') return release(batch, change, input.actor);
       const { movement, enters } = planFor(inForce.policy);
       const readings = judge(inForce.policy.limits, movement, batch.use(subjectSlice), batch.nowMs);
       if (readings.some(({ breached, limit }) => breached && limit.kind === 'hard')) {
         return refuse('decision.limit', 'A limit has no room for it any more.', { decisionStatus: decision.status });
       }
       const held = { ...change, decision: { ...change.decision, keys: enters } };
-      return readAt(applyChange(batch, held, input.actor), batch.nowMs);
+      return release(batch, held, input.actor);
     },
   };
+}
+
+/** What is approved answers the appeals of its decision, too. */
+function release(batch: Batch, change: Change, actor: Actor): Decision {
+  closeAppeals(batch, change.decision.decisionId, 'upheld');
+  return readAt(applyChange(batch, change, actor), batch.nowMs);
 }

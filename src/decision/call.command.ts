@@ -3,6 +3,7 @@ import type { Actor } from '../audit/core/chain.js';
 import { auditSlice } from '../audit/audit.slice.js';
 import type { Batch, LaneCommand } from '../platform/lane/lane.types.js';
 import { subjectSlice } from '../velocity/subject.slice.js';
+import { closeAppeals } from './appeal.slice.js';
 import { applyChange, applyEndIfDue } from './change.js';
 import type { Decision } from './core/decision.js';
 import { type Calls, readAt, transition } from './core/transitions.js';
@@ -46,6 +47,7 @@ function callOn<C extends 'commit' | 'cancel' | 'reverse' | 'refuse'>(
   const decision = applyEndIfDue(batch, found);
   const change = transition(name, decision, call, batch.nowMs);
   if ('refused' in change) return change;
+  if (name === 'refuse') closeAppeals(batch, decision.decisionId, 'rejected');
   return readAt(applyChange(batch, change, actor), batch.nowMs);
 }
 

@@ -1,9 +1,9 @@
 import { refuse, type Refusal } from '../kernel/errors.js';
 import { timeOrderedUuid } from '../kernel/ids.js';
 import type { Batch, LaneCommand } from '../platform/lane/lane.types.js';
-import type { Outcome, Policy, SubjectKind } from '../policy/core/policy.js';
-import type { PolicySlice } from '../policy/policy.slice.js';
-import { enter, judge, type LimitReading, type Movement, plan } from '../velocity/core/limits.js';
+import type { Outcome, Policy } from '../policy/core/policy.js';
+import type { ActivePolicy } from '../policy/policy.slice.js';
+import { enter, type LimitReading } from '../velocity/core/limits.js';
 import { subjectSlice } from '../velocity/subject.slice.js';
 import { type Actor, commitmentOf } from '../audit/core/chain.js';
 import { auditSlice } from '../audit/audit.slice.js';
@@ -16,22 +16,17 @@ import { renderDecision, worthShowing } from './core/render.js';
 import { endDue, readAt } from './core/transitions.js';
 import { decisionIdOf, isTombstone } from './decision.columns.js';
 import { decisionSlice } from './decision.slice.js';
-import { movementOf } from './movement.js';
+import { type DecisionSlices, Judge, type JudgementInput } from './judgement.js';
 
 /** Clocks of ledgers run a little ahead; what lies further ahead is a mistake. */
 const MOST_AHEAD_MS = 5 * 60_000;
 
-export interface DecideInput {
-  request: DecisionRequest;
-  accountKey: string;
+export interface DecideInput extends JudgementInput {
   fingerprint: string;
-  /** Keyed hash of a subject that the request names. */
-  nameOf: (kind: SubjectKind) => string | undefined;
   /** What is kept of the request; null for a dry run, which judges and leaves no trace. */
   evidence: RequestEvidence | null;
   actor: Actor;
   network?: string;
-  forced?: Outcome;
 }
 
 export interface RequestEvidence {
@@ -54,62 +49,52 @@ export interface DecideAnswer {
 }
 
 /** Steps 2 to 5 of docs/architecture.md "How a decision flows". */
-export function decideCommand(policies: PolicySlice, input: DecideInput): LaneCommand<DecideAnswer | Refusal> {
+export function decideCommand(slices: DecisionSlices, input: DecideInput): LaneCommand<DecideAnswer | Refusal> {
   const { request } = input;
-  const planned = new Map<Policy, { movement: Movement; enters: string[]; reads: string[] }>();
-  function planFor(policy: Policy) {
-    let found = planned.get(policy);
-    if (!found) {
-      const movement = movementOf(request, policy, input.nameOf);
-      found = { movement, ...plan(policy.limits, movement) };
-      planned.set(policy, found);
-    }
-    return found;
-  }
+  const judge = new Judge(slices, input);
   return {
     name: 'decide',
     priority: 'decision',
     needs(batch) {
       const decisions = batch.use(decisionSlice);
       decisions.wantTransaction(request.transactionId);
-      decisions.wantOpenHolds(input.accountKey);
-      const subjects = batch.use(subjectSlice);
-      const inForce = batch.use(policies).active;
-      if (inForce) subjects.want(planFor(inForce.policy).reads);
+      judge.needs(batch);
       const known = decisions.transaction(request.transactionId);
-      if (known && !isTombstone(known) && endDue(known, batch.nowMs)) subjects.want(known.keys);
+      if (known && !isTombstone(known) && endDue(known, batch.nowMs)) batch.use(subjectSlice).want(known.keys);
     },
     step(batch) {
       const known = batch.use(decisionSlice).transaction(request.transactionId);
       if (known && !isTombstone(known)) return repeat(batch, known, input);
-      const inForce = batch.use(policies).active;
+      const inForce = batch.use(slices.policies).active;
       if (!inForce) throw new Error(`program ${batch.programId} has no active policy`);
-      const { policy, version } = inForce;
-      const late = outOfTime(request, policy, batch.nowMs);
+      const late = outOfTime(request, inForce.policy, batch.nowMs);
       if (late) return late;
-      if (known) return buryLateOriginal(batch, known, input, version);
-      const { movement, enters } = planFor(policy);
-      const subjects = batch.use(subjectSlice);
-      const readings = judge(policy.limits, movement, subjects, batch.nowMs);
-      const onHoldEnd = request.onHoldEnd ?? policy.onHoldEnd;
-      const openHolds = batch.use(decisionSlice).openHolds(input.accountKey);
-      const verdict = decide(request, { readings, openHolds, onHoldEnd, forced: input.forced }, policy);
-      const limits = readings.map((reading) => standingOf(reading, verdict.counts));
-      const shown = limits.filter((limit, index) => readings[index]?.breached || worthShowing(limit));
-      const found = { policy, version, verdict, limits: shown, onHoldEnd, keys: enters };
-      const decision = decisionFrom(batch, input, found);
-      const { evidence } = input;
-      if (!evidence) return { isNew: true, decision, limits };
-      const seq = batch.nextSeq();
-      if (verdict.counts) {
-        const entry = { seq, atMs: batch.nowMs, points: request.points, marked: false };
-        decision.entry = entry;
-        enter(enters, movement, subjects, entry);
-        subjects.touch(enters);
-      }
-      return { isNew: true, decision, limits, rendered: record(batch, { ...input, evidence }, decision, limits, seq) };
+      if (known) return buryLateOriginal(batch, known, input, inForce.version);
+      return decideNow(batch, judge, input, inForce);
     },
   };
+}
+
+function decideNow(batch: Batch, judge: Judge, input: DecideInput, { policy, version }: ActivePolicy): DecideAnswer {
+  const { movement, enters, findings } = judge.judge(batch, policy);
+  const { readings, onHoldEnd } = findings;
+  const verdict = decide(input.request, findings, policy);
+  const limits = readings.map((reading) => standingOf(reading, verdict.counts));
+  const shown = limits.filter((limit, index) => readings[index]?.breached || worthShowing(limit));
+  const found = { policy, version, verdict, limits: shown, onHoldEnd, keys: enters };
+  const decision = decisionFrom(batch, input, found);
+  const { evidence } = input;
+  if (!evidence) return { isNew: true, decision, limits };
+  const seq = batch.nextSeq();
+  if (verdict.counts) {
+    const entry = { seq, atMs: batch.nowMs, points: input.request.points, marked: false };
+    decision.entry = entry;
+    const subjects = batch.use(subjectSlice);
+    enter(enters, movement, subjects, entry);
+    subjects.touch(enters);
+  }
+  if (decision.outcome === 'allow') judge.remember(batch, policy);
+  return { isNew: true, decision, limits, rendered: record(batch, { ...input, evidence }, decision, limits, seq) };
 }
 
 function repeat(batch: Batch, known: Decision, { fingerprint, evidence }: DecideInput): DecideAnswer | Refusal {

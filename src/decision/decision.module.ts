@@ -5,19 +5,28 @@ import type { KeyRing } from '../platform/keys/key-ring.js';
 import type { Lanes } from '../platform/lane/lane.types.js';
 import { KEY_RING, LANES, LOGGER, METRICS, RECORD } from '../platform/platform.tokens.js';
 import type { Metrics } from '../platform/telemetry/metrics.js';
+import { LISTS, ListsModule } from '../lists/lists.module.js';
+import { ListService } from '../lists/list.service.js';
+import type { ListSlice } from '../lists/list.slice.js';
 import { POLICIES, PolicyModule } from '../policy/policy.module.js';
 import type { PolicySlice } from '../policy/policy.slice.js';
+import { AppealController } from './appeal.controller.js';
 import { DecisionController } from './decision.controller.js';
 import { DecisionService } from './decision.service.js';
 import { DecisionStore } from './decision.store.js';
 import { type HoldSweep, holdSweep } from './hold-sweep.js';
+import type { DecisionSlices } from './judgement.js';
+import { lastSeenSlice } from './last-seen.slice.js';
+import { NETWORKS, SignalsModule } from '../signals/signals.module.js';
+import type { NetworkData } from '../signals/network-data.js';
 import { TestClockController } from './test-clock.controller.js';
 
 const SWEEP = Symbol('sweep');
+const SLICES = Symbol('decision slices');
 
 @Module({
-  imports: [PolicyModule],
-  controllers: [DecisionController, TestClockController],
+  imports: [PolicyModule, ListsModule, SignalsModule],
+  controllers: [DecisionController, AppealController, TestClockController],
   providers: [
     { provide: DecisionStore, useFactory: (pool: pg.Pool) => new DecisionStore(pool), inject: [RECORD] },
     {
@@ -27,16 +36,37 @@ const SWEEP = Symbol('sweep');
       inject: [DecisionStore, LANES, METRICS, LOGGER],
     },
     {
+      provide: SLICES,
+      useFactory: (policies: PolicySlice, lists: ListSlice, keys: KeyRing): DecisionSlices => ({
+        policies,
+        lists,
+        lastSeen: lastSeenSlice(keys),
+      }),
+      inject: [POLICIES, LISTS, KEY_RING],
+    },
+    {
       provide: DecisionService,
       useFactory: (
         lanes: Lanes,
         keys: KeyRing,
-        policies: PolicySlice,
+        slices: DecisionSlices,
+        networks: NetworkData,
+        lists: ListService,
         store: DecisionStore,
         sweep: HoldSweep,
         metrics: Metrics,
-      ) => new DecisionService({ lanes, keys, policies, store, sweep, metrics }),
-      inject: [LANES, KEY_RING, POLICIES, DecisionStore, SWEEP, METRICS],
+      ) =>
+        new DecisionService({
+          lanes,
+          keys,
+          slices,
+          networks,
+          warmLists: (programId) => lists.warm(programId),
+          store,
+          sweep,
+          metrics,
+        }),
+      inject: [LANES, KEY_RING, SLICES, NETWORKS, ListService, DecisionStore, SWEEP, METRICS],
     },
   ],
   exports: [DecisionService],

@@ -223,3 +223,10 @@ export const clockRequest = z
   })
   .meta({ id: 'ClockRequest', minProperties: 1, maxProperties: 1, examples: [{ advance: 'PT15M' }] });
 export const clockAnswer = z.object({ now: time() }).meta({ id: 'ClockAnswer' });
+
+export const appealRequest = z
+  .strictObject({ note: z.string().min(1).max(2000).describe('What the member says; kept sealed') })
+  .meta({ id: 'AppealRequest', examples: [{ note: 'It was me, on my new phone.' }] });
+export const appealAnswer = z
+  .object({ decision: decisionAnswer, appeal: z.object({ at: time(), dueAt: time() }) })
+  .meta({ id: 'AppealAnswer' });

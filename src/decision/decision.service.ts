@@ -4,11 +4,13 @@ import { ServiceError, unwrap } from '../kernel/errors.js';
 import { uuidOf } from '../kernel/ids.js';
 import { canonicalIp, networkOf } from '../kernel/network.js';
 import type { KeyRing } from '../platform/keys/key-ring.js';
-import { open, SealError, seal, sealedKid } from '../platform/keys/seal.js';
+import { sealNow, unseal } from '../platform/keys/seal-now.js';
 import type { Lanes } from '../platform/lane/lane.types.js';
 import type { Metrics } from '../platform/telemetry/metrics.js';
 import type { Outcome, SubjectKind } from '../policy/core/policy.js';
-import type { PolicySlice } from '../policy/policy.slice.js';
+import type { NetworkData } from '../signals/network-data.js';
+import { appealCommand } from './appeal.command.js';
+import type { Appeal } from './appeal.slice.js';
 import { approveCommand } from './approve.command.js';
 import { type CancelledUnseen, callCommand, cancelTransactionCommand } from './call.command.js';
 import { type ClockMove, moveClockCommand } from './clock.command.js';
@@ -18,11 +20,15 @@ import type { Calls } from './core/transitions.js';
 import { type DecideAnswer, decideCommand, type RequestEvidence } from './decide.command.js';
 import type { DecisionFilter, DecisionStore } from './decision.store.js';
 import type { HoldSweep } from './hold-sweep.js';
+import type { DecisionSlices } from './judgement.js';
 
 export interface DecisionParts {
   lanes: Lanes;
   keys: KeyRing;
-  policies: PolicySlice;
+  slices: DecisionSlices;
+  networks: NetworkData;
+  /** Reads a program's lists before the lane needs them; a look-up where they are known. */
+  warmLists: (programId: number) => Promise<void>;
   store: DecisionStore;
   sweep: HoldSweep;
   metrics: Metrics;
@@ -34,10 +40,22 @@ export interface Acting {
   actor: Actor;
 }
 
+/** What a person reads of an appeal. */
+export interface OpenAppeal {
+  decision: Decision;
+  atMs: number;
+  dueAtMs: number;
+  note: string;
+}
+
 export interface DecideOptions {
   dryRun?: boolean;
   forced?: Outcome;
 }
+
+/** Where what is sealed is kept. */
+const EVIDENCE = 'decision_evidence';
+const APPEAL = 'appeal';
 
 const noSuch = () => new ServiceError('decision.not_found', 'There is no such decision.');
 
@@ -50,10 +68,15 @@ export class DecisionService {
   /** Decides, or answers the decision that the transaction already has. */
   async decide({ program, actor }: Acting, given: DecisionRequest, options: DecideOptions = {}): Promise<DecideAnswer> {
     if (options.forced) requireTest(program);
-    const { lanes, policies, metrics, keys } = this.parts;
+    const { lanes, slices, metrics, keys, networks, warmLists } = this.parts;
     const end = metrics.decisionSeconds.startTimer();
     const request = canonical(given);
-    const command = decideCommand(policies, {
+    // a program's first decision here would read its lists under the lock
+    await warmLists(program.programId);
+    const command = decideCommand(slices, {
+      ip: request.ip === undefined ? undefined : networks.of(request.ip),
+      // the process's clock only picks a key, whose id is in what it seals
+      sealKey: options.dryRun ? null : await keys.sealKey(program.programId, Date.now()),
       request,
       accountKey: keys.accountKey(program.programId, request.accountId),
       fingerprint: fingerprintOf(request),
@@ -87,18 +110,36 @@ export class DecisionService {
 
   /** An analyst approves a review, or upholds the appeal of a denied one. */
   async approve({ program, actor }: Acting, id: string): Promise<Decision> {
-    const { lanes, policies, store } = this.parts;
+    const { lanes, slices, store, keys } = this.parts;
     const decisionId = decisionUuid(id);
     const evidence = await store.evidence(program.programId, decisionId);
     if (!evidence) throw noSuch();
     const request = joinPersonal(
       JSON.parse(evidence.request) as DecisionRequest,
-      evidence.sealed && (JSON.parse(await this.unseal(program.programId, evidence.sealed)) as PersonalFields),
+      evidence.sealed &&
+        (JSON.parse(await unseal(keys, program.programId, evidence.sealed, EVIDENCE)) as PersonalFields),
     );
     const nameOf = this.namesOf(program.programId, request);
     return unwrap(
-      await lanes.submit(program.programId, approveCommand(policies, { decisionId, request, nameOf, actor })),
+      await lanes.submit(program.programId, approveCommand(slices.policies, { decisionId, request, nameOf, actor })),
     );
+  }
+
+  /** The member objects: people are told, and one of them answers in time. */
+  async appeal({ program, actor }: Acting, id: string, note: string): Promise<{ decision: Decision; appeal: Appeal }> {
+    const decisionId = decisionUuid(id);
+    const sealed = await sealNow(this.parts.keys, program.programId, note, APPEAL);
+    return unwrap(await this.parts.lanes.submit(program.programId, appealCommand(decisionId, sealed, actor)));
+  }
+
+  /** Open appeals with their notes, the most urgent first. */
+  async appeals(programId: number, limit: number): Promise<OpenAppeal[]> {
+    const waiting = await this.parts.store.openAppeals(programId, limit);
+    const opened = waiting.map(async ({ note, ...appeal }) => ({
+      ...appeal,
+      note: await unseal(this.parts.keys, programId, note, APPEAL),
+    }));
+    return Promise.all(opened);
   }
 
   /** The decision as it reads now, with every limit as it stood when deciding. */
@@ -137,21 +178,10 @@ export class DecisionService {
   private async evidenceOf(programId: number, request: DecisionRequest): Promise<RequestEvidence> {
     const { open: openFields, personal } = splitPersonal(request);
     const personalText = personal ? JSON.stringify(personal) : '';
-    const sealed = personal
-      ? seal(await this.parts.keys.sealKey(programId, Date.now()), personalText, evidenceContext(programId))
-      : null;
+    const sealed = personal ? await sealNow(this.parts.keys, programId, personalText, EVIDENCE) : null;
     return { request: JSON.stringify(openFields), personal: personalText, sealed, salt: randomBytes(SALT_BYTES) };
   }
-
-  private async unseal(programId: number, sealed: Buffer): Promise<string> {
-    const key = await this.parts.keys.sealKeyById(sealedKid(sealed) ?? '');
-    if (!key) throw new SealError();
-    return open(key, sealed, evidenceContext(programId));
-  }
 }
-
-/** Bound to what is sealed, so that a value moved to another program or column does not open. */
-const evidenceContext = (programId: number): string => `decision_evidence/${programId}`;
 
 function decisionUuid(id: string): string {
   const uuid = uuidOf('dec', id);

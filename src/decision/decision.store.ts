@@ -25,6 +25,14 @@ export interface StoredEvidence {
   sealed: Buffer | null;
 }
 
+export interface StoredAppeal {
+  decision: Decision;
+  atMs: number;
+  dueAtMs: number;
+  /** Sealed. */
+  note: Buffer;
+}
+
 interface Tables {
   decision: Record<string, unknown>;
   lane: Record<string, unknown>;
@@ -107,6 +115,22 @@ export class DecisionStore {
         where program_id = ${programId} and decision_id = ${decisionId}`,
     );
     return row;
+  }
+
+  /** Open appeals, the most urgent first; notes as they are kept. */
+  async openAppeals(programId: number, limit: number): Promise<StoredAppeal[]> {
+    const rows = await this.run(
+      sql<Row & { note: Buffer }>`select ${TEXT_COLUMNS}, (${NOW})::text as now_ms, a.at_ms::text as appealed_ms,
+          a.due_at_ms::text as due_ms, a.note from appeal a
+        join decision d using (program_id, decision_id) join lane l using (program_id)
+        where a.program_id = ${programId} and a.state = 'open' order by a.due_at_ms limit ${limit}`,
+    );
+    return rows.map((row) => ({
+      decision: presentOf(row),
+      atMs: Number(row.appealed_ms),
+      dueAtMs: Number(row.due_ms),
+      note: row.note,
+    }));
   }
 
   /** Holds that time gives back and whose end is due, a bounded number of each program, oldest first. */

@@ -2,7 +2,9 @@
  * The verdict on one transaction. Pure: the same request, findings and policy give the same verdict, in tests, in
  * backtests and years later. Invariant: a breached hard limit is always a deny, whatever else says so.
  */
+import type { ListMatch } from '../../lists/core/list-index.js';
 import type { Outcome, Policy } from '../../policy/core/policy.js';
+import type { FiredRule } from '../../policy/core/rules.js';
 import type { LimitReading } from '../../velocity/core/limits.js';
 import type { DecisionRequest, Reason } from './decision.js';
 import { reason } from './reasons.js';
@@ -15,6 +17,10 @@ const WEIGHT: Record<Exclude<Outcome, 'allow'>, number> = { challenge: 60, revie
 export interface Findings {
   /** Every limit that applies, as it stands before this transaction. */
   readings: readonly LimitReading[];
+  /** List entries that name a subject of the request. */
+  lists: readonly ListMatch[];
+  /** Rules whose condition holds. */
+  fired: readonly FiredRule[];
   /** Holds of the account that time would give back. */
   openHolds: number;
   /** What a hold of this transaction would do at its end. */
@@ -38,29 +44,65 @@ export interface Verdict {
 const stronger = (a: Outcome, b: Outcome): Outcome => (STRENGTH[a] >= STRENGTH[b] ? a : b);
 
 export function decide(request: DecisionRequest, findings: Findings, policy: Policy): Verdict {
-  const reasons = findings.readings.filter((reading) => reading.breached).map(breachReason);
-  const score = Math.min(
-    100,
-    findings.readings.reduce((sum, { breached, limit }) => sum + (breached ? (limit.weight ?? 0) : 0), 0),
-  );
-  let outcome = findings.readings.reduce<Outcome>(
-    (found, reading) => stronger(found, outcomeOf(reading)),
-    bandOf(score, policy),
-  );
-  const passesHardLimit = findings.readings.some(({ breached, limit }) => breached && limit.kind === 'hard');
-  if (findings.forced && !passesHardLimit) {
-    outcome = findings.forced;
-    reasons.push(reason('test.outcome', 0));
-  }
-  const accepted = accept(outcome, request, findings, policy);
+  const breaches = findings.readings.filter((reading) => reading.breached);
+  const score = scoreOf(breaches, findings.fired);
+  const reasons = [
+    ...breaches.map(breachReason),
+    ...findings.fired.map(ruleReason),
+    ...findings.lists.map(listReason),
+    ...(findings.forced && !breaches.some(isHard) ? [reason('test.outcome', 0)] : []),
+  ];
+  const accepted = accept(outcomeBefore(breaches, findings, score, policy), request, findings, policy);
   reasons.push(...accepted.reasons);
   reasons.sort((a, b) => b.weight - a.weight);
   const found = accepted.outcome;
-  if (policy.mode === 'observe') {
-    return { outcome: 'allow', score, reasons, wouldHaveBeen: found, counts: found !== 'deny' };
-  }
-  return { outcome: found, score, reasons, wouldHaveBeen: null, counts: found !== 'deny' };
+  const counts = found !== 'deny';
+  return policy.mode === 'observe'
+    ? { outcome: 'allow', score, reasons, wouldHaveBeen: found, counts }
+    : { outcome: found, score, reasons, wouldHaveBeen: null, counts };
 }
+
+/**
+ * What was found, before what the caller accepts: a hard limit beats a test's wish, a block beats an allow, and an allow
+ * beats all that is soft.
+ */
+function outcomeBefore(breaches: readonly LimitReading[], findings: Findings, score: number, policy: Policy): Outcome {
+  if (breaches.some(isHard)) return 'deny';
+  if (findings.forced) return findings.forced;
+  const stands = (name: ListMatch['list']) => findings.lists.some(({ list }) => list === name);
+  if (stands('block')) return 'deny';
+  if (stands('allow')) return 'allow';
+  return [...breaches.map(outcomeOf), ...findings.fired.map(outcomeOfRule)].reduce(stronger, bandOf(score, policy));
+}
+
+function scoreOf(breaches: readonly LimitReading[], fired: readonly FiredRule[]): number {
+  const weights = [...breaches.map(({ limit }) => limit.weight ?? 0), ...fired.map(({ rule }) => rule.weight ?? 0)];
+  return Math.min(
+    100,
+    weights.reduce((sum, weight) => sum + weight, 0),
+  );
+}
+
+const isHard = ({ limit }: LimitReading): boolean => limit.kind === 'hard';
+
+const outcomeOfRule = ({ rule }: FiredRule): Outcome => (rule.outcome === 'score' ? 'allow' : rule.outcome);
+
+const ruleReason = ({ rule, facts }: FiredRule): Reason => ({
+  code: `rule.${rule.id}`,
+  message: rule.reason,
+  weight: rule.outcome === 'score' ? (rule.weight ?? 0) : WEIGHT[rule.outcome],
+  detail: facts,
+});
+
+/** A watched subject is evidence: it weighs a little, and asks for nothing by itself. */
+const LIST_WEIGHT: Record<ListMatch['list'], number> = { block: 100, watch: 10, allow: 0 };
+
+const listReason = ({ list, subject, entryId, reason: why }: ListMatch): Reason => ({
+  code: `list.${list}`,
+  message: why,
+  weight: LIST_WEIGHT[list],
+  detail: { subject, entryId },
+});
 
 const outcomeOf = ({ breached, limit }: LimitReading): Outcome => {
   if (!breached) return 'allow';

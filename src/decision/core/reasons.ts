@@ -7,6 +7,10 @@ import type { Reason } from './decision.js';
 
 export const REASONS = {
   'limit.*': 'A limit of the policy has no room; the code ends with the limit’s id',
+  'rule.*': 'A rule of the policy fired; the code ends with the rule’s id, the detail has the facts that it asked for',
+  'list.block': 'A subject of the request stands on the block list',
+  'list.allow': 'A subject of the request stands on the allow list: nothing soft counts against it',
+  'list.watch': 'A subject of the request stands on the watch list',
   'holds.too_many': 'The account has too many open holds',
   'step_up.unavailable': 'A challenge is due, but the caller cannot show one or the account has no factor',
   'review.not_accepted': 'A review is due, but the caller does not accept one',
@@ -15,7 +19,7 @@ export const REASONS = {
   'test.outcome': 'The outcome was asked for by a test',
 } as const;
 
-type FixedCode = Exclude<keyof typeof REASONS, 'limit.*'>;
+type FixedCode = Exclude<keyof typeof REASONS, `${string}.*` | `list.${string}`>;
 
 /** A reason of the table. */
 export const reason = (code: FixedCode, weight: number, detail: Reason['detail'] = {}): Reason => ({

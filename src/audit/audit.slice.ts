@@ -19,7 +19,7 @@ export class AuditTrail {
   constructor(private readonly batch: Batch) {}
 
   append(entry: AuditEntry): void {
-    const head = this.batch.head<Head>('audit');
+    const head = this.batch.head('audit') as Head | undefined;
     const row: AuditRow = {
       ...entry,
       programId: this.batch.programId,

@@ -6,9 +6,9 @@
 import { chainHash, GENESIS } from '../../src/audit/core/chain.js';
 import type { DecisionRequest } from '../../src/decision/core/decision.js';
 import type { RenderedDecision } from '../../src/decision/core/render.js';
-import { subjectValues } from '../../src/decision/core/request.js';
+import { SUBJECT_VALUES } from '../../src/decision/core/request.js';
 import { idOf } from '../../src/kernel/ids.js';
-import type { Limit, Policy } from '../../src/policy/core/policy.js';
+import type { Limit, Policy, SubjectKind } from '../../src/policy/core/policy.js';
 import { parsePolicy } from '../../src/policy/core/policy.schema.js';
 import { isDistinctKey, rowKeyOf } from '../../src/velocity/core/subject-key.js';
 import { unpackWindow, visitWindow } from '../../src/velocity/core/window.js';
@@ -211,10 +211,10 @@ function limits(events: readonly EventRow[], asked: ReadonlyMap<string, Decision
   const rowsOf = (id: string): { limit: Limit; row: Live[]; member: string }[] => {
     const request = requestOf.get(id);
     if (!request) return [];
-    const values = subjectValues(request);
+    const valueOf = (kind: SubjectKind) => SUBJECT_VALUES[kind]?.(request);
     return policy.limits.flatMap((limit) => {
-      const value = values[limit.subject];
-      const member = limit.distinctOf ? values[limit.distinctOf] : '';
+      const value = valueOf(limit.subject);
+      const member = limit.distinctOf ? valueOf(limit.distinctOf) : '';
       if (value === undefined || member === undefined || !limit.types.includes(request.type)) return [];
       const key = `${limit.id}\n${value}`;
       let row = rows.get(key);

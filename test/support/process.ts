@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PROJECT } from './clone.js';
 import type { TestDatabase } from './postgres.js';
 import { CLIENT } from './service.js';
@@ -57,17 +58,19 @@ export function serviceHome(options: { database?: TestDatabase; policy: object }
     },
     async clear() {
       for (const instance of running) await instance.kill();
-      stopEmbedded(join(directory, 'data'));
+      await stopEmbedded(join(directory, 'data'));
       rmSync(directory, { recursive: true, force: true });
     },
   };
 }
 
-/** The PostgreSQL that a killed service has left. */
-function stopEmbedded(dataDir: string): void {
+/** The PostgreSQL that a killed service has left; waits until it writes no more. */
+async function stopEmbedded(dataDir: string): Promise<void> {
   try {
     const { pid } = JSON.parse(readFileSync(join(dataDir, 'running.json'), 'utf8')) as { pid: number };
     process.kill(pid, 'SIGQUIT');
+    // throws once it is gone
+    for (let left = 500; left > 0 && process.kill(pid, 0); left--) await sleep(10);
   } catch {
     // there is none, or it has gone
   }

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import { BatchState, laneRowOf } from './batch.js';
+import { BatchState, COMMITTED_KEPT_BATCHES, laneRowOf } from './batch.js';
+import { CommitUnknown, OutcomeOpen, provesAbort, tellingOf } from './lane-errors.js';
 import type { LaneCommand, LaneTransaction, Row, Statement } from './lane.types.js';
 
 const BEGIN = 'begin isolation level read committed';
@@ -19,47 +20,48 @@ const CLOSE: Statement = {
 const MOST_LOADS = 4;
 const MOST_WORK_MS = 10;
 
-/** The answer to COMMIT was lost: whether this batch was committed is for the record to say. */
-export class CommitUnknown extends Error {
-  constructor(
-    readonly batch: number,
-    readonly answers: unknown[],
-    cause: unknown,
-  ) {
-    super('the answer to COMMIT was lost', { cause });
-  }
+/** Sends at once. A promise that nobody comes to wait for, since its neighbour threw, must not end the process. */
+function sent<T>(answer: Promise<T>): Promise<T> {
+  answer.catch(() => undefined);
+  return answer;
 }
 
 const transactionOf = (client: pg.Client): LaneTransaction => ({
-  query: async (statement, values) => {
-    const result = await client.query<Row>({ ...statement, values });
-    return result.rows;
+  query(statement, values) {
+    // the driver finds such a value only when what follows is on its way, COMMIT included
+    if (!values.every(isSendable)) throw new TypeError(`a value of ${statement.name} cannot be sent`);
+    return sent(client.query<Row>({ ...statement, values }).then((result) => result.rows));
   },
 });
 
-/** SQLSTATE of an error, or undefined where it is none of PostgreSQL's. */
-export const sqlStateOf = (error: unknown): string | undefined => {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
-};
+const isSendable = (value: unknown): boolean =>
+  value === null || typeof value !== 'object' ? typeof value !== 'symbol' : Buffer.isBuffer(value);
+
+/** All answers, in order; waits for the last one before it throws the error that tells most. */
+async function allOf<T>(answers: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(answers);
+  const error = tellingOf(settled);
+  if (error !== undefined) throw error;
+  return settled.map((one) => (one as PromiseFulfilledResult<T>).value);
+}
 
 export interface Attempt {
   client: pg.Client;
   programId: number;
   instance: string;
   commands: readonly LaneCommand<unknown>[];
-  /** Called when lock and load are there. */
-  locked?: () => void;
+  /** Called when lock and load are there, with how far the program's time is ahead of the record's clock, ms. */
+  locked?: (aheadMs: number) => void;
 }
 
 /**
  * One transaction: lock, load, step, write, commit. Answers the commands' answers in order; fewer than there are
  * commands where their work took longer than a batch may. Throws what went wrong; nothing is committed then, but for
- * `CommitUnknown`.
+ * `CommitUnknown` and `OutcomeOpen`. After an error the connection is good for nothing but its end.
  */
 export async function attempt({ client, programId, instance, commands, locked }: Attempt): Promise<unknown[]> {
   const batch = await lockAndLoad(client, programId, commands);
-  locked?.();
+  locked?.(batch.aheadMs);
   const answers = step(batch, commands);
   const transaction = transactionOf(client);
   const writes = batch.write(transaction);
@@ -80,17 +82,25 @@ export async function attempt({ client, programId, instance, commands, locked }:
       JSON.stringify(closing.heads),
     ]),
   );
-  const commit = client.query('commit');
-  try {
-    const [tag] = await Promise.all([commit, ...writes]);
-    // a pipelined COMMIT of a failed transaction answers without an error, with the tag ROLLBACK
-    if (tag.command !== 'COMMIT') throw new Error(`the transaction ended with ${tag.command}`);
-  } catch (error) {
-    await Promise.allSettled([commit, ...writes]);
-    if (connectionLost(error)) throw new CommitUnknown(closing.batch, answers, error);
-    throw error;
-  }
+  await commit(client, writes, (error) => new CommitUnknown(closing.batch, answers, error));
   return answers;
+}
+
+/** Commits behind the writes, in the same round trip. */
+async function commit(
+  client: pg.Client,
+  writes: readonly Promise<unknown>[],
+  unknown: (error: unknown) => CommitUnknown,
+): Promise<void> {
+  const [[ended], written] = await Promise.all([
+    Promise.allSettled([client.query('commit')]),
+    Promise.allSettled(writes),
+  ]);
+  if (ended.status === 'rejected') throw provesAbort(ended.reason) ? ended.reason : unknown(ended.reason);
+  const error = tellingOf(written);
+  // the COMMIT of a failed transaction answers without an error, with the tag ROLLBACK
+  if (ended.value.command !== 'COMMIT') throw error ?? new Error(`the transaction ended with ${ended.value.command}`);
+  if (error !== undefined) throw new OutcomeOpen('a write failed, and the rest was committed', { cause: error });
 }
 
 async function lockAndLoad(
@@ -101,20 +111,20 @@ async function lockAndLoad(
   const transaction = transactionOf(client);
   const batch = new BatchState(programId);
   for (const command of commands) command.needs(batch);
-  const [, lock, [lane]] = await Promise.all([
-    client.query(BEGIN),
-    transaction.query(LOCK, [programId]),
-    transaction.query(READ, [programId]),
-    ...batch.load(transaction),
-  ]);
-  if (lock.length === 0 || !lane) throw new Error(`program ${programId} has no lane`);
+  const begun = sent(client.query(BEGIN));
+  const lock = transaction.query(LOCK, [programId]);
+  const read = transaction.query(READ, [programId]);
+  await allOf<unknown>([begun, lock, read, ...batch.load(transaction)]);
+  const [lane] = await read;
+  // a row that is not there locks nothing
+  if ((await lock).length === 0 || !lane) throw new Error(`program ${programId} has no lane`);
   batch.begin(laneRowOf(lane));
   for (let loads = 1; ; loads++) {
     for (const command of commands) command.needs(batch);
     const more = batch.load(transaction);
     if (more.length === 0) return batch;
     if (loads === MOST_LOADS) throw new Error('the rows of a command name rows without end');
-    await Promise.all(more);
+    await allOf(more);
   }
 }
 
@@ -134,20 +144,14 @@ function step(batch: BatchState, commands: readonly LaneCommand<unknown>[]): unk
  */
 export async function wasCommitted(client: pg.Client, programId: number, instance: string, batch: number) {
   const transaction = transactionOf(client);
-  const [, , [lane]] = await Promise.all([
-    client.query(BEGIN),
-    transaction.query(LOCK, [programId]),
-    transaction.query(READ, [programId]),
-    client.query('rollback'),
-  ]);
-  return lane !== undefined && laneRowOf(lane).committed[instance] === batch;
-}
-
-const LOST = /terminated|ECONN|EPIPE|ENOENT|timeout|closed|destroyed|not queryable|socket/i;
-
-/** Whether an error says that the connection is gone, so that the fate of what was sent is open. */
-export function connectionLost(error: unknown): boolean {
-  const state = sqlStateOf(error);
-  if (state !== undefined) return state.startsWith('08') || state.startsWith('57P') || state === '25P03';
-  return error instanceof Error && (LOST.test(error.message) || LOST.test((error as NodeJS.ErrnoException).code ?? ''));
+  const begun = sent(client.query(BEGIN));
+  const lock = transaction.query(LOCK, [programId]);
+  const read = transaction.query(READ, [programId]);
+  await allOf<unknown>([begun, lock, read, client.query('rollback')]);
+  const [row] = await read;
+  if (!row) throw new Error(`program ${programId} has no lane`);
+  const lane = laneRowOf(row);
+  if (lane.committed[instance] === batch) return true;
+  if (lane.batch - batch >= COMMITTED_KEPT_BATCHES) throw new OutcomeOpen('too many batches have come since');
+  return false;
 }

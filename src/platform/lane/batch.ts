@@ -1,5 +1,8 @@
 import type { Batch, LaneTransaction, Row, Slice } from './lane.types.js';
 
+/** How many batches of a program the lane row remembers an instance's last one; past that nobody waits to hear of it. */
+export const COMMITTED_KEPT_BATCHES = 10_000;
+
 /** The lane row as it was read under the lock. */
 export interface LaneRow {
   seq: number;
@@ -51,13 +54,18 @@ export class BatchState implements Batch {
     return this.row?.recordNowMs ?? Number.NaN;
   }
 
+  /** How far time stands ahead of the record's clock, ms: more than 0 after that clock was put back. */
+  get aheadMs(): number {
+    return this.lane.clockMs === null ? Math.max(0, this.lane.nowMs - this.lane.recordNowMs) : 0;
+  }
+
   nextSeq(): number {
     this.changed = true;
     return ++this.lane.seq;
   }
 
-  head<T>(name: string): T | undefined {
-    return this.row?.heads[name] as T | undefined;
+  head(name: string): unknown {
+    return this.row?.heads[name];
   }
 
   setHead(name: string, value: unknown): void {
@@ -83,10 +91,10 @@ export class BatchState implements Batch {
   }
 
   use<S>(slice: Slice<S>): S {
-    let state = this.states.get(slice as Slice<unknown>) as S | undefined;
+    let state = this.states.get(slice) as S | undefined;
     if (state === undefined) {
       state = slice.open(this);
-      this.states.set(slice as Slice<unknown>, state);
+      this.states.set(slice, state);
     }
     return state;
   }
@@ -102,7 +110,15 @@ export class BatchState implements Batch {
   }
 
   private each(send: (slice: Slice<unknown>, state: unknown) => Promise<unknown> | undefined): Promise<unknown>[] {
-    return [...this.states].map(([slice, state]) => send(slice, state)).filter((sent) => sent !== undefined);
+    const sent: Promise<unknown>[] = [];
+    for (const [slice, state] of this.states) {
+      const answer = send(slice, state);
+      if (!answer) continue;
+      // where a later slice throws nobody waits for this one, and its failure must not end the process
+      answer.catch(() => undefined);
+      sent.push(answer);
+    }
+    return sent;
   }
 
   get laneChanged(): boolean {
@@ -113,8 +129,7 @@ export class BatchState implements Batch {
   closing(instance: string): LaneRow {
     const batch = this.lane.batch + 1;
     const committed = Object.fromEntries(
-      // whoever committed so many batches ago no longer waits to hear of it
-      Object.entries(this.lane.committed).filter(([, last]) => last > batch - 10_000),
+      Object.entries(this.lane.committed).filter(([, last]) => last > batch - COMMITTED_KEPT_BATCHES),
     );
     return { ...this.lane, batch, nowMs: this.nowMs, committed: { ...committed, [instance]: batch } };
   }

@@ -1,4 +1,5 @@
-import pg from 'pg';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, type ClientConfig, type Pool } from 'pg';
 
 /** Text as it came: the lane's rows are few and known, and parsing what is not needed costs. */
 const RAW = { getTypeParser: () => (text: string) => text };
@@ -16,58 +17,138 @@ const SESSION = [
   'set jit = off',
 ].join('; ');
 
+/** Of one instance, however many programs it serves: six instances fit into PostgreSQL's default of 100. */
+const MOST_CONNECTIONS = 16;
+const CONNECT_MS = 2000;
+/** Before a middlebox forgets an idle connection, which would cost the next command its deadline. */
+const KEEP_ALIVE_AFTER_MS = 30_000;
+const CLOSE_MS = 1000;
+/**
+ * A plan is made for tables of the size that they have then. Of an empty table every index is as good as the right one,
+ * and 100,000 rows later the wrong one cost 998 pages a batch; so plans are made anew when they are this old.
+ */
+const PLANS_KEPT_MS = 5000;
+
+/**
+ * Ends whoever holds what a backend waits for; through other waiters, since the second in line waits for the first and
+ * not for the holder. Waiters are not at fault, nor is a holder who has just got his turn.
+ */
+const END_HOLDER = `with recursive blocker (pid) as (
+    select unnest(pg_blocking_pids($1)) union select unnest(pg_blocking_pids(pid)) from blocker)
+  select pg_terminate_backend(pid) from blocker join pg_stat_activity using (pid)
+  where wait_event_type is distinct from 'Lock' and state_change < clock_timestamp() - interval '500 ms'`;
+
+/** The connections of all lanes of one instance: a lane has one of them for one batch. */
 export interface LaneConnections {
-  /** A connection that is nobody else's until it is given back or destroyed. */
-  take(): Promise<pg.Client>;
-  give(client: pg.Client): void;
-  destroy(client: pg.Client): void;
+  /** A connection that is nobody else's until it is given back. Waits for its turn where all are taken. */
+  take(): Promise<Client>;
+  /** Ends what was taken, destroyed or not. */
+  give(client: Client): void;
+  /** Cuts the connection, whatever it is doing; its queries fail, and its transaction is rolled back. */
+  destroy(client: Client): void;
+  /** Whether the connection was neither cut nor lost. */
+  isOpen(client: Client): boolean;
   /** Ends whoever holds what this backend waits for: the only thing that ends a backend blocked by a frozen client. */
   endHolder(waitingPid: number): Promise<void>;
+  /** Ends all connections within a second, also those of a server that does not answer. */
   close(): Promise<void>;
 }
 
-export function laneConnections(service: pg.ClientConfig, pool: pg.Pool): LaneConnections {
-  const idle: pg.Client[] = [];
-  const all = new Set<pg.Client>();
+export function laneConnections(
+  service: ClientConfig,
+  pool: Pool,
+  mostConnections = MOST_CONNECTIONS,
+): LaneConnections {
+  const idle: Client[] = [];
+  const open = new Set<Client>();
+  const plannedAtMs = new WeakMap<Client, number>();
+  const turns = queueOfTurns(mostConnections);
 
-  async function connect(): Promise<pg.Client> {
-    const client = new pg.Client({
+  async function connect(): Promise<Client> {
+    const client = new Client({
       ...service,
       pipeline: true,
       types: RAW,
-      connectionTimeoutMillis: 2000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
       application_name: 'pointguard lane',
-    } as pg.ClientConfig);
+    });
     client.on('error', () => destroy(client));
-    await client.connect();
-    all.add(client);
-    await client.query(SESSION);
-    return client;
+    open.add(client);
+    // a server that is frozen answers neither the login nor what follows it
+    const hung = setTimeout(() => destroy(client), CONNECT_MS);
+    try {
+      await client.connect();
+      await client.query(SESSION);
+      plannedAtMs.set(client, performance.now());
+      return client;
+    } catch (error) {
+      destroy(client);
+      throw error;
+    } finally {
+      clearTimeout(hung);
+    }
   }
 
-  function destroy(client: pg.Client): void {
-    all.delete(client);
+  function destroy(client: Client): void {
+    open.delete(client);
     const at = idle.indexOf(client);
     if (at >= 0) idle.splice(at, 1);
     (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }
 
+  /** Goes ahead of what its taker sends: no round trip of its own. Where it fails, all that follows fails as well. */
+  function planAnew(client: Client): void {
+    const nowMs = performance.now();
+    if (nowMs - (plannedAtMs.get(client) ?? 0) < PLANS_KEPT_MS) return;
+    plannedAtMs.set(client, nowMs);
+    client.query('discard plans').catch(() => undefined);
+  }
+
   return {
-    take: async () => idle.pop() ?? (await connect()),
-    give: (client) => {
-      if (all.has(client)) idle.push(client);
+    async take() {
+      await turns.take();
+      try {
+        const kept = idle.pop();
+        if (!kept) return await connect();
+        planAnew(kept);
+        return kept;
+      } catch (error) {
+        turns.give();
+        throw error;
+      }
+    },
+    give(client) {
+      if (open.has(client)) idle.push(client);
+      turns.give();
     },
     destroy,
+    isOpen: (client) => open.has(client),
     async endHolder(waitingPid) {
-      // a waiter in front of us is blocked too, and not at fault
-      await pool.query(
-        `select pg_terminate_backend(holder.pid) from unnest(pg_blocking_pids($1)) as holder(pid)
-         join pg_stat_activity using (pid) where wait_event_type is distinct from 'Lock'`,
-        [waitingPid],
-      );
+      await pool.query(END_HOLDER, [waitingPid]);
     },
     async close() {
-      await Promise.all([...all].map((client) => client.end().catch(() => undefined)));
+      const all = [...open];
+      const ended = Promise.all(all.map((client) => client.end().catch(() => undefined)));
+      await Promise.race([ended, sleep(CLOSE_MS, undefined, { ref: false })]);
+      for (const client of all) destroy(client);
+    },
+  };
+}
+
+/** At most so many at once; who comes later waits, in order. */
+function queueOfTurns(most: number): { take(): Promise<void>; give(): void } {
+  const waiting: (() => void)[] = [];
+  let free = most;
+  return {
+    async take() {
+      if (free > 0) free--;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+    },
+    give() {
+      const next = waiting.shift();
+      if (next) next();
+      else free++;
     },
   };
 }

@@ -40,7 +40,7 @@ export interface Batch {
   /** The number of the next event; takes it. Gapless within the program. */
   nextSeq(): number;
   /** What a module keeps in the lane row itself, by slice name: an audit head, the active policy's version. */
-  head<T>(name: string): T | undefined;
+  head(name: string): unknown;
   setHead(name: string, value: unknown): void;
   /** Where a test program's clock stands; null: it is the record's. */
   clockMs: number | null;

@@ -8,6 +8,7 @@ import { loadSettings } from '../config/settings.js';
 import { DecisionService } from '../decision/decision.service.js';
 import { openPlatform } from '../platform/open-platform.js';
 import { readPolicyFile } from '../policy/policy-file.js';
+import { PolicyService } from '../policy/policy.service.js';
 import { startService } from '../service.js';
 import type { EmbeddedService } from './api-client.js';
 import type { CliContext, OpenedRecord } from './context.js';
@@ -32,6 +33,7 @@ async function openForCommand(env: NodeJS.ProcessEnv): Promise<OpenedRecord> {
   return {
     access: app.get(AccessService),
     decisions: app.get(DecisionService),
+    policies: app.get(PolicyService),
     async close() {
       await app.close();
       await platform.close();

@@ -1,11 +1,13 @@
 import type { AccessService } from '../access/access.service.js';
 import type { DecisionService } from '../decision/decision.service.js';
+import type { PolicyService } from '../policy/policy.service.js';
 import type { EmbeddedServices } from './api-client.js';
 
 /** The record, opened for one command; `close` ends what was opened for it. */
 export interface OpenedRecord {
   access: AccessService;
   decisions: DecisionService;
+  policies: PolicyService;
   close(): Promise<void>;
 }
 

@@ -10,8 +10,14 @@ export interface AccessContext extends Pick<CliContext, 'policyText'> {
   open(): Promise<Pick<OpenedRecord, 'access' | 'close'>>;
 }
 
-/** The person at the keyboard, as the audit names them. */
-export const operator = (): Actor => ({ kind: 'person', id: userInfo().username });
+/** The person at the keyboard, as the audit names them: by the number of a user who has no name, as in many containers. */
+export function operator(nameOf: () => string = () => userInfo().username): Actor {
+  try {
+    return { kind: 'person', id: nameOf() };
+  } catch {
+    return { kind: 'person', id: `uid ${process.getuid?.() ?? 'unknown'}` };
+  }
+}
 
 /** Runs the action of a command on the opened record; what it refuses becomes one sentence and exit status 1. */
 export function withAccess(context: AccessContext, action: (access: AccessService) => Promise<void>): Promise<void> {
@@ -29,11 +35,15 @@ export function withAccess(context: AccessContext, action: (access: AccessServic
 }
 
 /** Columns, aligned, with a heading. */
-export function printTable(heading: readonly string[], rows: readonly (readonly string[])[]): void {
+export function printTable(
+  heading: readonly string[],
+  rows: readonly (readonly string[])[],
+  print: (line: string) => void = console.log,
+): void {
   const lines = [heading, ...rows];
   const widths = heading.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   for (const line of lines)
-    console.log(
+    print(
       line
         .map((text, column) => text.padEnd(widths[column] ?? 0))
         .join('  ')

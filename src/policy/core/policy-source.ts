@@ -24,8 +24,12 @@ export interface PolicyProblem {
   column: number;
   /** Like `limits[0].metric`; empty for the document itself. */
   path: string;
+  /** The same as an RFC 6901 pointer. */
+  pointer: string;
   message: string;
 }
+
+export type Place = Pick<PolicyProblem, 'line' | 'column'>;
 
 export type Path = readonly PropertyKey[];
 
@@ -33,10 +37,12 @@ export type Path = readonly PropertyKey[];
 export interface PolicySource {
   value: unknown;
   /** Line and column of the value at a path, of its key where `ofKey`, or of what should hold it where it is absent. */
-  placeOf(path: Path, ofKey?: boolean): Pick<PolicyProblem, 'line' | 'column'>;
+  placeOf(path: Path, ofKey?: boolean): Place;
+  /** Place of a letter of the text at a path, by its offset; of the text itself where it is folded or has escapes. */
+  placeInText(path: Path, at: number): Place;
 }
 
-const LARGEST_BYTES = 256 * 1024;
+export const LARGEST_POLICY_BYTES = 256 * 1024;
 const DEEPEST_NESTING = 32;
 /** Two hundred limits take some 20,000; reading this many takes a tenth of a second. */
 const MOST_LEXEMES = 100_000;
@@ -53,6 +59,10 @@ export const pathText = (path: Path): string =>
     })
     .join('');
 
+/** RFC 6901. */
+export const pointerOf = (path: Path): string =>
+  path.map((part) => `/${String(part).slice(0, LONGEST_NAME).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
 /** Reads a document, or says what makes it unreadable. */
 export function readPolicySource(text: string): PolicySource | { problems: PolicyProblem[] } {
   const refused = refusedBySize(text) ?? refusedByTokens(text);
@@ -65,42 +75,53 @@ export function readPolicySource(text: string): PolicySource | { problems: Polic
     uniqueKeys: false,
     stringKeys: true,
   });
-  const at = (offset: number, path: string, message: string): PolicyProblem => ({
-    ...place(lines, offset),
-    path,
-    message,
-  });
-  const problems = document.errors.map((error) => at(error.pos[0], '', error.message));
+  const at: Refuse = (offset, path, message) => {
+    const where = pathText(path);
+    return {
+      ...place(lines, offset),
+      path: where,
+      pointer: pointerOf(path),
+      message: where ? `${where}: ${message}` : message,
+    };
+  };
+  const problems = document.errors.map((error) => at(error.pos[0], [], error.message));
   if (problems.length === 0) problems.push(...duplicateKeys(document, at));
   if (problems.length > 0) return { problems: problems.slice(0, MOST_PROBLEMS) };
   return {
     value: document.toJS(),
     placeOf: (path, ofKey = false) => place(lines, offsetOf(document, path, ofKey)),
+    placeInText: (path, inside) =>
+      place(lines, offsetInText(text, document.getIn(path), offsetOf(document, path, false), inside)),
   };
 }
 
-function place(lines: LineCounter, offset: number): Pick<PolicyProblem, 'line' | 'column'> {
+function place(lines: LineCounter, offset: number): Place {
   const { line, col } = lines.linePos(offset);
   // an empty text has no lines
   return { line: Math.max(1, line), column: Math.max(1, col) };
 }
 
 function refusedBySize(text: string): PolicyProblem | undefined {
-  if (Buffer.byteLength(text, 'utf8') <= LARGEST_BYTES) return undefined;
-  return { line: 1, column: 1, path: '', message: 'the document is longer than 256 KiB' };
+  if (Buffer.byteLength(text, 'utf8') <= LARGEST_POLICY_BYTES) return undefined;
+  return { line: 1, column: 1, path: '', pointer: '', message: 'the document is longer than 256 KiB' };
 }
 
 /** What a token of that type has no place in a policy for. */
 const REFUSED_TOKENS = new Map([
   ['alias', 'aliases are not accepted: write the value out'],
   ['anchor', 'anchors are not accepted: write the value out'],
-  ['tag', 'tags are not accepted: a value is what it looks like'],
+  ['tag', 'tags are not accepted: a text that begins with ! stands in quotes'],
 ]);
 
 /** Looks at the tokens alone, without recursion: the reader itself would run deep before it could refuse. */
 function refusedByTokens(text: string): PolicyProblem | undefined {
   const lines = new LineCounter();
-  const refuse = (offset: number, message: string): PolicyProblem => ({ ...place(lines, offset), path: '', message });
+  const refuse = (offset: number, message: string): PolicyProblem => ({
+    ...place(lines, offset),
+    path: '',
+    pointer: '',
+    message,
+  });
   const parser = new Parser(lines.addNewLine);
   const roots: CST.Token[] = [];
   let lexemes = 0;
@@ -132,10 +153,9 @@ function childrenOf(token: CST.Token): CST.Token[] {
   ]);
 }
 
-function duplicateKeys(
-  document: Document,
-  at: (offset: number, path: string, message: string) => PolicyProblem,
-): PolicyProblem[] {
+type Refuse = (offset: number, path: Path, message: string) => PolicyProblem;
+
+function duplicateKeys(document: Document, at: Refuse): PolicyProblem[] {
   const problems: PolicyProblem[] = [];
   visit(document, {
     Map(_, map, ancestors) {
@@ -143,8 +163,8 @@ function duplicateKeys(
       for (const { key } of map.items) {
         const name = isScalar(key) ? String(key.value) : '';
         if (seen.has(name)) {
-          const path = pathText([...pathOf([...ancestors, map]), name]);
-          problems.push(at((key as Node).range?.[0] ?? 0, path, `${path}: this key is given twice`));
+          const path = [...pathOf([...ancestors, map]), name];
+          problems.push(at(startOf(key), path, 'this key is given twice'));
         }
         seen.add(name);
       }
@@ -174,6 +194,13 @@ function offsetOf(document: Document, path: Path, ofKey: boolean): number {
     offset = startOf(node);
   }
   return offset;
+}
+
+/** Where a letter of a value stands in the document, as far as the two are written alike up to it. */
+function offsetInText(text: string, value: unknown, start: number, inside: number): number {
+  const quoted = text[start] === '"' || text[start] === "'";
+  const from = quoted ? start + 1 : start;
+  return typeof value === 'string' && text.startsWith(value.slice(0, inside), from) ? from + inside : start;
 }
 
 const startOf = (node: unknown): number => (node as Node | null | undefined)?.range?.[0] ?? 0;

@@ -1,4 +1,5 @@
-/** The policy as the machine uses it: validated, durations in ms. The document it comes from: `policy.schema.ts`. */
+/** The policy as the machine uses it: validated, durations in ms. The document it comes from: `document.schema.ts`. */
+import type { RuleSet } from './rules.js';
 
 export const SUBJECT_KINDS = [
   'account',
@@ -22,6 +23,10 @@ export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 
 export const LIMIT_TYPES = ['earn', 'burn', 'transfer', 'adjust', 'registration'] as const;
 export type LimitType = (typeof LIMIT_TYPES)[number];
+
+/** What is decided; a registration is counted by limits only. */
+export const TRANSACTION_TYPES = ['earn', 'burn', 'transfer', 'adjust'] as const;
+export type TransactionType = (typeof TRANSACTION_TYPES)[number];
 
 export const METRICS = ['count', 'points', 'distinct'] as const;
 export type Metric = (typeof METRICS)[number];
@@ -56,6 +61,15 @@ export interface Limit {
   reason: string;
 }
 
+/** Signals that may be late; velocity and scoring are read under the lock and never degrade. */
+export const DEGRADABLE_SIGNALS = ['duplicates', 'lists', 'identity', 'location'] as const;
+export type DegradableSignal = (typeof DEGRADABLE_SIGNALS)[number];
+
+/** What it means that a signal could not be read in time. `unavailable`: 503, and nothing is recorded. */
+export const DEGRADED_ENDS = ['ignore', 'challenge', 'review', 'deny', 'unavailable'] as const;
+export type DegradedEnd = (typeof DEGRADED_ENDS)[number];
+export type DegradedTable = Readonly<Record<DegradableSignal, Readonly<Record<TransactionType, DegradedEnd>>>>;
+
 export interface Policy {
   mode: 'enforce' | 'observe';
   holdTtlMs: number;
@@ -65,5 +79,7 @@ export interface Policy {
   maxLatenessMs: number;
   challengeImpossible: 'review' | 'deny';
   limits: readonly Limit[];
+  rules: RuleSet;
   scoreBands: { challenge: number; review: number; deny: number };
+  degraded: DegradedTable;
 }

@@ -2,6 +2,7 @@ import { array, assert, constantFrom, nat, property, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Limit, LIMIT_TYPES, METRICS, SUBJECT_KINDS } from '../../../src/policy/core/policy.js';
 import { parsePolicy, type PolicyProblem } from '../../../src/policy/core/policy.schema.js';
+import { NO_RULES } from '../../../src/policy/core/rules.js';
 
 const LIMIT = {
   id: 'burn-count-hour',
@@ -12,6 +13,14 @@ const LIMIT = {
   cap: 5,
   kind: 'hard',
   reason: 'More than five redemptions in an hour',
+};
+
+const IGNORE = { earn: 'ignore', burn: 'ignore', transfer: 'ignore', adjust: 'ignore' };
+const DEGRADED = {
+  duplicates: IGNORE,
+  lists: { earn: 'ignore', burn: 'review', transfer: 'review', adjust: 'review' },
+  identity: IGNORE,
+  location: { earn: 'ignore', burn: 'ignore', transfer: 'review', adjust: 'review' },
 };
 
 const withLimit = (change: object): string => JSON.stringify({ version: 1, limits: [{ ...LIMIT, ...change }] });
@@ -47,6 +56,8 @@ describe('a policy document', () => {
       challengeImpossible: 'review',
       scoreBands: { challenge: 60, review: 75, deny: 90 },
       limits: [],
+      rules: NO_RULES,
+      degraded: DEGRADED,
     };
     expect(policyOf('version: 1')).toEqual(expected);
     expect(policyOf('{"version": 1}')).toEqual(expected);
@@ -125,6 +136,7 @@ describe('a problem in a policy', () => {
       line: 6,
       column: 13,
       path: 'limits[0].metric',
+      pointer: '/limits/0/metric',
       message: 'limits[0].metric: expected one of count, points, distinct, was given "sums"',
     });
   });

@@ -1,11 +1,17 @@
 /** `npm run demo`: serves a test program with sample traffic, shows what came of it, and keeps serving. */
 import type { Command } from 'commander';
 import { loadSettings } from '../config/settings.js';
+import { isStopped } from '../simulator/core/assessment.js';
+import { DAY_MS } from '../simulator/core/transaction.js';
 import { type ApiClient, createApiClient, type EmbeddedService, type EmbeddedServices } from './api-client.js';
 import { readOverview } from './demo/overview.js';
-import { playOn, playPlan } from './demo/play.js';
-import { curlLines, overviewLines, type Paint, paintFor } from './demo/screen.js';
+import { samplePlan } from './demo/plan.js';
+import { playOn, playSample } from './demo/play.js';
+import { curlLines, exampleLines, liveText, outcomeLines, type Paint, paintFor } from './demo/screen.js';
 import { endPlainly } from './plain-failure.js';
+import { attackLines, botheredLine } from './simulate/report.js';
+import type { Said } from './simulate/send.js';
+import { startSimulationTally } from './simulate/tally.js';
 
 export function register(program: Command, context: EmbeddedServices): void {
   program
@@ -34,10 +40,27 @@ async function demo(context: EmbeddedServices): Promise<void> {
 async function perform(client: ApiClient, service: EmbeddedService, signal: AbortSignal): Promise<void> {
   const { stdout } = process;
   const paint = paintFor(stdout, process.env);
-  const clock = await playPlan(client, planProgress(stdout), signal);
+  const plan = samplePlan();
+  const tally = startSimulationTally(plan);
+  const progress = sampleProgress(stdout, plan.transactions.length);
+  const onSaid = (said: Said) => {
+    tally.add(said);
+    progress(tally.sent);
+  };
+  const clock = await playSample(plan, { client, onSaid, signal });
   if (signal.aborted) return;
+  const overview = await readOverview(client);
+  const assessment = tally.assessment();
   const lines = [
-    ...overviewLines(await readOverview(client), paint),
+    paint.bold(`${plan.horizonMs / DAY_MS} days of a simulated program, decided over the API`),
+    ...outcomeLines(overview, paint),
+    '',
+    paint.bold('Attacks among them: points that they were after, and that got out'),
+    ...attackLines(assessment),
+    botheredLine(assessment),
+    '',
+    paint.bold('Why, for example'),
+    ...exampleLines(overview, paint),
     '',
     paint.bold('Open'),
     ...(await openPages(client, service.url)).map(({ about, url }) => `${about.padEnd(11)} ${url}`),
@@ -48,13 +71,13 @@ async function perform(client: ApiClient, service: EmbeddedService, signal: Abor
     paint.dim('The traffic goes on; Ctrl-C ends it.'),
   ];
   stdout.write(`\n${lines.join('\n')}\n`);
-  await playOn(client, clock, signal, liveLine(stdout, paint));
+  await playOn(clock, { client, onSaid: liveLine(stdout, paint), signal });
 }
 
-function planProgress(stdout: NodeJS.WriteStream): (done: number, of: number) => void {
+function sampleProgress(stdout: NodeJS.WriteStream, of: number): (done: number) => void {
   if (!stdout.isTTY) return () => undefined;
-  return (done, of) => {
-    stdout.write(done < of ? `\rTwo hours of sample traffic … ${done} of ${of}` : '\r\u001b[2K');
+  return (done) => {
+    stdout.write(done < of ? `\rSample traffic … ${done} of ${of}` : '\r\u001b[2K');
   };
 }
 
@@ -77,12 +100,15 @@ async function openPages(client: ApiClient, base: string): Promise<{ about: stri
 /** One line that counts the live decisions: rewritten on a terminal, else repeated every half a minute. */
 const LINE_EVERY_MS = 30_000;
 
-function liveLine(stdout: NodeJS.WriteStream, paint: Paint): (outcome: string) => void {
+function liveLine(stdout: NodeJS.WriteStream, paint: Paint): (said: Said) => void {
   const counts = new Map<string, number>();
+  let [askedPoints, refusedPoints] = [0, 0];
   let lastMs = performance.now();
-  return (outcome) => {
+  return ({ outcome, transaction: { truth } }) => {
     counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-    const text = `live  ${[...counts].map(([name, count]) => paint.outcome(name, `${name} ${count}`)).join(' · ')}`;
+    askedPoints += truth.valuePoints;
+    if (isStopped(outcome)) refusedPoints += truth.valuePoints;
+    const text = liveText(counts, refusedPoints, askedPoints, paint);
     if (stdout.isTTY) stdout.write(`\r\u001b[2K${text}`);
     else if (performance.now() - lastMs >= LINE_EVERY_MS) {
       lastMs = performance.now();

@@ -6,14 +6,17 @@ import * as clients from './clients.command.js';
 import { cliContext } from './cli-context.js';
 import * as demo from './demo.command.js';
 import * as migrate from './migrate.command.js';
+import * as policy from './policy.command.js';
 import * as programs from './programs.command.js';
 import * as replayApi from './replay-api.command.js';
 import * as reviews from './reviews.command.js';
 import * as serve from './serve.command.js';
+import * as simulate from './simulate.command.js';
 
 const program = new Command('pointguard').description('Fraud decisions in front of a loyalty points ledger.');
 const context = cliContext();
-for (const command of [serve, demo, migrate, programs, clients, reviews, replayApi]) command.register(program, context);
+for (const command of [serve, demo, migrate, programs, clients, policy, reviews, replayApi, simulate])
+  command.register(program, context);
 
 try {
   await program.parseAsync();

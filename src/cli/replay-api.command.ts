@@ -1,12 +1,6 @@
 /** `pointguard replay-api`: sends a file of transactions through a test program, whose clock follows the file. */
 import type { Command } from 'commander';
-import {
-  type ApiClient,
-  createApiClient,
-  type EmbeddedService,
-  type EmbeddedServices,
-  type ServiceAddress,
-} from './api-client.js';
+import type { ApiClient, EmbeddedServices } from './api-client.js';
 import { endPlainly, PlainFailure } from './plain-failure.js';
 import { checkFields, compileMapping, type Definitions, parseMapOptions, readMapFile } from './replay/mapping.js';
 import { play } from './replay/player.js';
@@ -14,6 +8,7 @@ import { startProgress } from './replay/progress.js';
 import { openRows, type RowFile } from './replay/rows.js';
 import { summaryLines } from './replay/summary.js';
 import { startTally } from './replay/tally.js';
+import { addressOf, withClient } from './with-client.js';
 
 interface ReplayOptions {
   map: string[];
@@ -62,16 +57,6 @@ async function replay(path: string, options: ReplayOptions, context: EmbeddedSer
   }
 }
 
-function addressOf({ url, clientId, clientSecret }: ReplayOptions): ServiceAddress | undefined {
-  if (url === undefined && clientId === undefined && clientSecret === undefined) return undefined;
-  if (url === undefined || clientId === undefined || clientSecret === undefined) {
-    throw new PlainFailure(
-      '--url, --client-id and --client-secret go together; without all three a service is embedded.',
-    );
-  }
-  return { url, clientId, clientSecret };
-}
-
 function limitOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const limit = /^\d{1,12}$/.test(text) ? Number(text) : 0;
@@ -82,26 +67,6 @@ function limitOf(text: string | undefined): number | undefined {
 async function definitionsOf(options: ReplayOptions): Promise<Definitions> {
   const fromFile = options.mapFile === undefined ? [] : await readMapFile(options.mapFile);
   return new Map([...fromFile, ...parseMapOptions(options.map)]);
-}
-
-async function withClient(
-  address: ServiceAddress | undefined,
-  context: EmbeddedServices,
-  work: (client: ApiClient) => Promise<void>,
-): Promise<void> {
-  let embedded: EmbeddedService | undefined;
-  try {
-    embedded = address ? undefined : await context.serveEmbedded();
-    const client = createApiClient(address ?? (embedded as EmbeddedService));
-    try {
-      await client.signIn();
-      await work(client);
-    } finally {
-      client.close();
-    }
-  } finally {
-    await embedded?.stop();
-  }
 }
 
 async function playFile(

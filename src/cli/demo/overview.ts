@@ -1,11 +1,11 @@
 /** What the record holds of the demo's decisions, gathered from the list that any client can read. */
 import { type ApiClient, isRecord } from '../api-client.js';
+import { CONSEQUENCES } from '../simulate/tally.js';
 
 export interface Example {
   outcome: string;
   type: string;
   points: number;
-  accountId: string;
   code: string;
   message: string;
 }
@@ -47,9 +47,6 @@ async function* listDecisions(client: ApiClient): AsyncGenerator<Record<string, 
   }
 }
 
-/** Codes of what was done about a reason, not of the reason itself. */
-const CONSEQUENCES = ['step_up.unavailable', 'review.not_accepted'];
-
 function exampleOf(decision: Record<string, unknown>): Example | undefined {
   if (decision['outcome'] === 'allow' || !Array.isArray(decision['reasons'])) return undefined;
   const reasons = decision['reasons'].filter(isRecord);
@@ -59,7 +56,6 @@ function exampleOf(decision: Record<string, unknown>): Example | undefined {
     outcome: String(decision['outcome']),
     type: String(decision['type']),
     points: Number(decision['points']),
-    accountId: String(decision['accountId']),
     code: String(reason['code']),
     message: String(reason['message']),
   };

@@ -1,16 +1,17 @@
-/** Plays the plan and the traffic after it, over the HTTP API alone, as a ledger would. */
+/** Plays the sample traffic, and the traffic after it, over the HTTP API alone, as a ledger would. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ApiAnswer, type ApiClient, isRecord, problemOf } from '../api-client.js';
-import { PlainFailure } from '../plain-failure.js';
-import type { DecisionRequest } from '../replay/mapping.js';
+import type { Simulation } from '../../simulator/core/simulation.js';
+import type { SimulatedTransaction } from '../../simulator/core/transaction.js';
+import type { ApiClient } from '../api-client.js';
 import { type ProgramClock, programClock } from '../replay/program-clock.js';
-import { demoPlan, type FollowUp, liveTraffic, PLAN_SECONDS } from './plan.js';
+import { ask, decisionIn, knownDecision, moveForward, type Said, together } from '../simulate/send.js';
+import { fieldsFor, type FollowUp, liveTraffic, whatFollows } from './plan.js';
 
 const LIVE_EVERY_MS = 2000;
 
 /** The call that makes each follow-up of a decision of so many points. */
 const CALLS: Record<FollowUp, (points: number) => readonly [path: string, body: object][]> = {
-  nothing: () => [],
+  forget: () => [],
   commit: () => [['commit', {}]],
   'commit part': (points) => [['commit', { points: Math.ceil(points / 2) }]],
   cancel: () => [['cancel', {}]],
@@ -20,76 +21,66 @@ const CALLS: Record<FollowUp, (points: number) => readonly [path: string, body: 
   ],
 };
 
+export interface Playing {
+  client: ApiClient;
+  onSaid: (said: Said) => void;
+  signal: AbortSignal;
+}
+
 /**
- * Plays the plan, so that it ends now where the program's clock allows it; does nothing where it was played before.
- * Leaves the clock at the plan's end. `onStep` hears of each step done.
+ * Plays a simulation so that it ends now, where the program's clock allows it. Where it was played before, in full or
+ * in part, it goes on where it stopped: what is known is asked again, and answers what it is.
  */
-export async function playPlan(
-  client: ApiClient,
-  onStep: (done: number, of: number) => void,
-  signal?: AbortSignal,
-): Promise<ProgramClock> {
-  const plan = demoPlan();
+export async function playSample(simulation: Simulation, { client, onSaid, signal }: Playing): Promise<ProgramClock> {
   const clock = programClock(client);
-  const last = plan.at(-1)?.request.transactionId ?? '';
-  if (await isKnown(client, last)) {
-    await clock.moveTo(Date.now());
-    return clock;
+  const originMs = await beginning(simulation, client, clock);
+  for (const group of together(simulation.transactions)) {
+    if (signal.aborted) return clock;
+    await moveForward(clock, originMs + (group[0]?.draft.atMs ?? 0));
+    const said = await Promise.all(group.map((one) => decideAndFollow(client, one, originMs)));
+    for (const one of said) onSaid(one);
   }
-  await clock.moveTo(Date.now() - PLAN_SECONDS * 1000);
-  const startMs = clock.nowMs;
-  for (const [at, { atSeconds, request, followUp }] of plan.entries()) {
-    if (signal?.aborted) return clock;
-    await moveForward(clock, startMs + atSeconds * 1000);
-    await decideAndFollow(client, request, followUp);
-    onStep(at + 1, plan.length);
-  }
-  await moveForward(clock, startMs + PLAN_SECONDS * 1000);
+  await moveForward(clock, originMs + simulation.horizonMs);
   return clock;
 }
 
-/** Keeps the traffic going until the signal; the program's clock walks beside the real one. */
-export async function playOn(
+/** When it began the last time, else as long ago as it lasts; a clock that is already past that stays where it stands. */
+async function beginning(
+  { transactions, horizonMs }: Simulation,
   client: ApiClient,
   clock: ProgramClock,
-  signal: AbortSignal,
-  onDecision: (outcome: string) => void,
-): Promise<void> {
-  const next = liveTraffic(Date.now().toString(36));
-  const aheadMs = clock.nowMs - Date.now();
-  for (let number = 0; !signal.aborted; number++) {
-    await sleep(LIVE_EVERY_MS, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
-    await moveForward(clock, Date.now() + aheadMs);
-    onDecision(await decideAndFollow(client, next(number), 'commit'));
-  }
+): Promise<number> {
+  const [first] = transactions;
+  const known = first && (await knownDecision(client, first.draft.transactionId));
+  const originMs = known ? known.evaluatedAtMs - first.draft.atMs : Date.now() - horizonMs;
+  await clock.moveTo(originMs);
+  return known ? originMs : clock.nowMs;
 }
 
-async function moveForward(clock: ProgramClock, atMs: number): Promise<void> {
-  if (clock.isBefore(atMs)) await clock.moveTo(atMs);
-}
-
-/** Decides, and does what the ledger then does with a decision that holds. Answers the outcome. */
-async function decideAndFollow(client: ApiClient, request: DecisionRequest, followUp: FollowUp): Promise<string> {
-  const decision = decisionIn(await client.call('POST', '/v1/decisions', request));
-  if (decision.status === 'held') {
-    for (const [path, body] of CALLS[followUp](decision.points)) {
-      decisionIn(await client.call('POST', `/v1/decisions/${decision.decisionId}/${path}`, body));
+/** Keeps the traffic going until the signal; the program's clock walks beside the real one. */
+export async function playOn(clock: ProgramClock, { client, onSaid, signal }: Playing): Promise<void> {
+  const aheadMs = Math.max(0, clock.nowMs - Date.now());
+  for (const day of liveTraffic(Date.now())) {
+    for (const group of together(day)) {
+      await sleep(LIVE_EVERY_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      const nowMs = Date.now() + aheadMs;
+      await moveForward(clock, nowMs);
+      // A day passes in minutes: each transaction brings its own times, as far back from now as they were.
+      const said = await Promise.all(group.map((one) => decideAndFollow(client, one, nowMs - one.draft.atMs)));
+      for (const one of said) onSaid(one);
     }
   }
-  return decision.outcome;
 }
 
-function decisionIn(answer: ApiAnswer) {
-  if ((answer.status !== 200 && answer.status !== 201) || !isRecord(answer.body)) {
-    const { code, detail } = problemOf(answer);
-    throw new PlainFailure(`The sample traffic was refused: ${detail} (${code}).`);
+/** Decides, and does what the ledger then does with a decision that holds. */
+async function decideAndFollow(client: ApiClient, transaction: SimulatedTransaction, originMs: number): Promise<Said> {
+  const followUp = whatFollows(transaction);
+  const said = await ask(client, transaction, originMs, fieldsFor(followUp));
+  if (said.isNew && said.status === 'held') {
+    for (const [path, body] of CALLS[followUp](said.points)) {
+      decisionIn(await client.call('POST', `/v1/decisions/${said.decisionId}/${path}`, body));
+    }
   }
-  const { decisionId, outcome, status, points } = answer.body;
-  return { decisionId: String(decisionId), outcome: String(outcome), status: String(status), points: Number(points) };
-}
-
-async function isKnown(client: ApiClient, transactionId: string): Promise<boolean> {
-  const { body } = await client.call('GET', `/v1/decisions?transactionId=${transactionId}`);
-  return isRecord(body) && Array.isArray(body['items']) && body['items'].length > 0;
+  return said;
 }

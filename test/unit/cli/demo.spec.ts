@@ -5,10 +5,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ApiClient, createApiClient } from '../../../src/cli/api-client.js';
 import { readOverview } from '../../../src/cli/demo/overview.js';
-import { demoPlan, liveTraffic, PLAN_SECONDS } from '../../../src/cli/demo/plan.js';
-import { playOn, playPlan } from '../../../src/cli/demo/play.js';
-import { curlLines, overviewLines, paintFor } from '../../../src/cli/demo/screen.js';
+import { liveTraffic, samplePlan, whatFollows } from '../../../src/cli/demo/plan.js';
+import { playOn, playSample } from '../../../src/cli/demo/play.js';
+import { curlLines, exampleLines, liveText, outcomeLines, paintFor } from '../../../src/cli/demo/screen.js';
+import type { Said } from '../../../src/cli/simulate/send.js';
 import { decisionRequest, requestErrors } from '../../../src/decision/decision.schema.js';
+import { requestOf } from '../../../src/simulator/core/request.js';
+import { ATTACK_KINDS, DAY_MS } from '../../../src/simulator/core/transaction.js';
 import { type Answer, CLIENT, type FakeService, startFakeService } from './fake-service.js';
 
 const fits = (request: unknown): unknown => {
@@ -16,24 +19,32 @@ const fits = (request: unknown): unknown => {
   return parsed.success ? requestErrors(parsed.data) : parsed.error.issues;
 };
 
-describe('the plan', () => {
-  it('is the same every time, in order, with an id for each step', () => {
-    expect(demoPlan()).toEqual(demoPlan());
-    const times = demoPlan().map(({ atSeconds }) => atSeconds);
-    expect(times).toEqual(times.toSorted((a, b) => a - b));
-    expect(times.every((atSeconds) => atSeconds >= 0 && atSeconds <= PLAN_SECONDS)).toBe(true);
-    expect(new Set(demoPlan().map(({ request }) => request.transactionId)).size).toBe(demoPlan().length);
+const plan = samplePlan();
+const idsOf = (transactions: typeof plan.transactions): string[] =>
+  transactions.map(({ draft }) => draft.transactionId);
+
+describe('the sample', () => {
+  it('is the same every time, some hundred transactions, with every attack and every follow-up', () => {
+    expect(idsOf(samplePlan().transactions)).toEqual(idsOf(plan.transactions));
+    expect(plan.transactions.length).toBeGreaterThan(300);
+    expect(plan.transactions.length).toBeLessThan(1000);
+    expect(new Set(plan.attacks.map(({ kind }) => kind))).toEqual(new Set(ATTACK_KINDS));
+    const followUps = new Set(plan.transactions.map(whatFollows));
+    expect(followUps).toEqual(new Set(['commit', 'commit part', 'cancel', 'reverse', 'forget']));
   });
 
-  it('asks only what the API takes', () => {
-    for (const { request } of demoPlan()) expect({ request, wrong: fits(request) }).toEqual({ request, wrong: [] });
-    const next = liveTraffic('run');
-    for (let number = 0; number < 500; number++) expect(fits(next(number))).toEqual([]);
-  });
-
-  it('has every follow-up', () => {
-    const followUps = new Set(demoPlan().map(({ followUp }) => followUp));
-    expect(followUps).toEqual(new Set(['commit', 'commit part', 'cancel', 'reverse', 'nothing']));
+  it('asks only what the API takes, and goes on with other ids day after day, each start with its own', () => {
+    for (const { draft } of plan.transactions) expect(fits(requestOf(draft, Date.now()))).toEqual([]);
+    const days = (run: number): (typeof plan.transactions)[] => {
+      const traffic = liveTraffic(run);
+      return ATTACK_KINDS.map(() => (traffic.next().value as typeof plan.transactions | undefined) ?? []);
+    };
+    const live = days(1_790_000_000_000);
+    for (const { draft } of live.flat().slice(0, 300)) expect(fits(requestOf(draft, Date.now()))).toEqual([]);
+    const classes = live.map((day) => new Set(day.map(({ truth }) => truth.class)));
+    expect(classes).toEqual(ATTACK_KINDS.map((kind) => new Set(['member', kind])));
+    const all = [...idsOf(plan.transactions), ...idsOf(live.flat()), ...idsOf(days(1_790_000_000_100).flat())];
+    expect(new Set(all).size).toBe(all.length);
   });
 });
 
@@ -55,13 +66,19 @@ describe('the player', () => {
         return known.get(id);
       }
       const asked = /^\/v1\/decisions\?transactionId=(.*)$/.exec(path)?.[1];
-      if (asked) return { status: 200, body: { items: known.has(asked) ? [{}] : [] } };
+      if (asked) return { status: 200, body: { items: [known.get(asked)?.body].filter(Boolean) } };
       if (path !== '/v1/decisions') return undefined;
       const transactionId = String(body['transactionId']);
       const [outcome, status] = outcomeOf(transactionId);
       service.began = true;
       service.decisions.push({ request: body, atMs: service.clockMs });
-      known.set(transactionId, { status: 201, body: { ...body, decisionId: transactionId, outcome, status } });
+      const before = known.get(transactionId);
+      if (before) return { ...before, status: 200 };
+      const evaluatedAt = new Date(service.clockMs).toISOString();
+      known.set(transactionId, {
+        status: 201,
+        body: { ...body, decisionId: transactionId, outcome, status, evaluatedAt },
+      });
       return known.get(transactionId);
     };
   });
@@ -70,61 +87,83 @@ describe('the player', () => {
     await service.stop();
   });
 
-  it('walks from two hours ago to now, and plays nothing the second time', async () => {
-    const plan = demoPlan();
+  const play = (signal = new AbortController().signal, onSaid: (said: Said) => void = () => undefined) =>
+    playSample(plan, { client, signal, onSaid });
+  const sentIds = () => service.decisions.map(({ request }) => String(request['transactionId']));
+
+  it('walks to now, each transaction at its time, a race side by side', async () => {
     const beganMs = Date.now();
-    const clock = await playPlan(client, () => undefined);
-    expect(service.decisions.map(({ request }) => request['transactionId'])).toEqual(
-      plan.map(({ request }) => request.transactionId),
-    );
+    const clock = await play();
+    expect(sentIds().toSorted()).toEqual(idsOf(plan.transactions).toSorted());
     const startMs = Date.parse(service.clockMoves[0] ?? '');
-    expect(startMs + PLAN_SECONDS * 1000).toBeGreaterThanOrEqual(beganMs);
-    expect(service.decisions.map(({ atMs }) => atMs)).toEqual(plan.map(({ atSeconds }) => startMs + atSeconds * 1000));
-    expect(clock.nowMs).toBe(startMs + PLAN_SECONDS * 1000);
-    await playPlan(client, () => undefined);
-    expect(service.decisions).toHaveLength(plan.length);
+    expect(startMs + plan.horizonMs).toBeGreaterThanOrEqual(beganMs);
+    for (const { request, atMs } of service.decisions) {
+      const early = Date.parse(String(request['occurredAt'])) - atMs;
+      expect(early >= 0 && early <= 50).toBe(true);
+    }
+    expect(clock.nowMs).toBe(startMs + plan.horizonMs);
+  });
+
+  it('asks again what is known, at its old time, and follows up on nothing twice', async () => {
+    await play();
+    const [followUps, moves] = [calls.length, service.clockMoves.length];
+    service.began = true;
+    const outcomes: string[] = [];
+    const clock = await play(undefined, ({ outcome }) => outcomes.push(outcome));
+    expect(outcomes).toHaveLength(plan.transactions.length);
+    expect(calls).toHaveLength(followUps);
+    // it asks where the clock stands, and leaves it there
+    expect(service.clockMoves.length - moves).toBeLessThanOrEqual(2);
+    expect(clock.nowMs).toBe(service.clockMs);
+    const again = new Set(
+      service.decisions.map(({ request }) => `${String(request['transactionId'])} ${String(request['occurredAt'])}`),
+    );
+    expect(again.size).toBe(plan.transactions.length);
+  });
+
+  it('goes on where it was interrupted', async () => {
+    const end = new AbortController();
+    await play(end.signal, () => service.decisions.length >= 100 && end.abort());
+    const played = service.decisions.length;
+    expect(played).toBeLessThan(150);
+    const startMs = Date.parse(service.clockMoves[0] ?? '');
+    const clock = await play();
+    expect(new Set(sentIds()).size).toBe(plan.transactions.length);
+    expect(clock.nowMs).toBe(startMs + plan.horizonMs);
+  });
+
+  it('starts where a clock stands that is already past', async () => {
+    service.began = true;
+    service.clockMs = Date.now() + DAY_MS;
+    const standsAt = service.clockMs;
+    const clock = await play();
+    expect(clock.nowMs).toBe(standsAt + plan.horizonMs);
   });
 
   it('follows up on what holds and on nothing else', async () => {
-    const held = new Set(
-      demoPlan()
-        .filter((_, at) => at % 2 === 0)
-        .map(({ request }) => request.transactionId),
-    );
+    const held = new Set(idsOf(plan.transactions.filter((_, at) => at % 2 === 0)));
     outcomeOf = (id) => (held.has(id) ? ['allow', 'held'] : ['review', 'in_review']);
-    await playPlan(client, () => undefined);
+    await play();
     const followed = new Set(calls.map((call) => call.split(' ')[1] ?? ''));
     expect([...followed].filter((id) => !held.has(id))).toEqual([]);
     const verbs = new Set(calls.map((call) => call.split(' ')[0]));
     expect(verbs).toEqual(new Set(['commit', 'cancel', 'reverse']));
   });
 
-  it('starts where a clock stands that is already past two hours ago', async () => {
-    service.began = true;
-    service.clockMs = Date.now();
-    const standsAt = service.clockMs;
-    const clock = await playPlan(client, () => undefined);
-    expect(clock.nowMs).toBe(standsAt + PLAN_SECONDS * 1000);
-  });
-
-  it('stops between two steps', async () => {
-    const end = new AbortController();
-    await playPlan(client, (done) => done === 3 && end.abort(), end.signal);
-    expect(service.decisions).toHaveLength(3);
-  });
-
-  it('keeps deciding until it is told to stop', async () => {
-    const clock = await playPlan(client, () => undefined);
+  it('keeps deciding beside the real time until it is told to stop', async () => {
+    const clock = await play();
     const before = service.decisions.length;
     const end = new AbortController();
-    const outcomes: string[] = [];
-    await playOn(client, clock, end.signal, (outcome) => {
-      outcomes.push(outcome);
+    const live: Said[] = [];
+    const onSaid = (said: Said) => {
+      live.push(said);
       end.abort();
-    });
-    expect(outcomes).toEqual(['allow']);
-    expect(service.decisions).toHaveLength(before + 1);
-    expect(service.decisions.at(-1)?.atMs).toBeGreaterThan(clock.nowMs - 1000);
+    };
+    await playOn(clock, { client, signal: end.signal, onSaid });
+    expect(live.length).toBeGreaterThan(0);
+    const sent = service.decisions.slice(before);
+    expect(sent).toHaveLength(live.length);
+    for (const { request, atMs } of sent) expect(Date.parse(String(request['occurredAt']))).toBe(atMs);
   });
 });
 
@@ -134,7 +173,6 @@ describe('the screen', () => {
     status,
     type: 'burn',
     points: 1500,
-    accountId: 'm-1',
     reasons: codes.map((code) => ({ code, message: `message of ${code}` })),
   });
 
@@ -164,13 +202,36 @@ describe('the screen', () => {
     const overview = await readOverview(client);
     client.close();
     await service.stop();
-    const text = overviewLines(overview, paintFor(process.stdout, { NO_COLOR: '1' })).join('\n');
-    expect(text).toMatch(/^review +2 .* 2 +·$/m);
-    expect(text).toMatch(/^challenge +0 /m);
+    const paint = paintFor(process.stdout, { NO_COLOR: '1' });
+    const lines = [...outcomeLines(overview, paint), ...exampleLines(overview, paint)];
+    const text = lines.join('\n');
+    expect(text).toMatch(/^review +2 .* in_review 2$/m);
+    expect(text).toMatch(/^challenge +0$/m);
     expect(text.match(/message of limit\.a/g)).toHaveLength(1);
     expect(text).not.toMatch(/step_up|near/);
     expect(text).not.toContain('\u001b');
-    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120);
+  });
+
+  it('keeps to 80 columns, however much there is to tell', () => {
+    const paint = paintFor(process.stdout, { NO_COLOR: '1' });
+    const statuses = new Map(
+      ['committed', 'cancelled', 'in_review', 'challenged', 'expired'].map((status) => [status, 123_456]),
+    );
+    const message = 'More than twenty accounts sent points to one account within a day, which nobody does';
+    const overview = {
+      decisions: 617_280,
+      counts: new Map([['challenge', statuses]]),
+      examples: [{ outcome: 'challenge', type: 'transfer', points: 1_000_000, code: 'x', message }],
+    };
+    const live = liveText(
+      new Map(Object.entries({ allow: 1234, challenge: 56, review: 78, deny: 90 })),
+      123_456,
+      1_234_567,
+      paint,
+    );
+    const lines = [...outcomeLines(overview, paint), ...exampleLines(overview, paint), live];
+    for (const line of lines) expect({ line, tooLong: line.length > 80 }).toEqual({ line, tooLong: false });
+    expect(live).toMatch(/allow 1,234 · challenge 56 · review 78 · deny 90 · .*10 % stopped$/);
   });
 
   it('prints curl lines that a shell runs as they stand, whatever the secret', () => {

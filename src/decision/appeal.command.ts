@@ -33,7 +33,7 @@ export function appealCommand(
         dueAtMs: batch.nowMs + APPEAL_DUE_MS,
         note,
       };
-      batch.use(appealSlice).made.push(appeal);
+      batch.use(appealSlice).make(appeal);
       const appealed = { ...decision, version: decision.version + 1 };
       const change = { decision: appealed, budget: { do: 'keep' as const }, events: ['decision.appealed'] };
       return { decision: readAt(applyChange(batch, change, actor), batch.nowMs), appeal };

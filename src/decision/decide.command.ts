@@ -10,9 +10,10 @@ import { auditSlice } from '../audit/audit.slice.js';
 import { eventSlice } from '../events/event.slice.js';
 import { applyEndIfDue } from './change.js';
 import { decide, type Verdict } from './core/decide.js';
-import { type Decision, type DecisionRequest, isoTime, type LimitStanding, type Tombstone } from './core/decision.js';
+import type { Decision, DecisionRequest, LimitStanding, Tombstone } from './core/decision.js';
 import { reason } from './core/reasons.js';
-import { renderDecision, worthShowing } from './core/render.js';
+import { renderDecision } from './core/render.js';
+import { packReadings, standingOf, worthShowing } from './core/standings.js';
 import { endDue, readAt } from './core/transitions.js';
 import { decisionIdOf, isTombstone } from './decision.columns.js';
 import { decisionSlice } from './decision.slice.js';
@@ -27,6 +28,8 @@ export interface DecideInput extends JudgementInput {
   evidence: RequestEvidence | null;
   actor: Actor;
   network?: string;
+  /** Whether the caller asked for every limit. */
+  withLimits: boolean;
 }
 
 export interface RequestEvidence {
@@ -42,7 +45,7 @@ export interface DecideAnswer {
   /** False where the transaction was known. */
   isNew: boolean;
   decision: Decision;
-  /** Every limit that applies; unknown where the transaction was. */
+  /** Every limit that applies, where they were asked for; unknown where the transaction was known. */
   limits?: LimitStanding[];
   /** JSON of the decision as its event carries it, where it was made now. */
   rendered?: string;
@@ -79,11 +82,12 @@ function decideNow(batch: Batch, judge: Judge, input: DecideInput, { policy, ver
   const { movement, enters, findings } = judge.judge(batch, policy);
   const { readings, onHoldEnd } = findings;
   const verdict = decide(input.request, findings, policy);
-  const limits = readings.map((reading) => standingOf(reading, verdict.counts));
-  const shown = limits.filter((limit, index) => readings[index]?.breached || worthShowing(limit));
+  const standings = (some: readonly LimitReading[]) => some.map((reading) => standingOf(reading, verdict.counts));
+  const shown = standings(readings.filter((reading) => reading.breached || worthShowing(reading, verdict.counts)));
   const found = { policy, version, verdict, limits: shown, onHoldEnd, keys: enters };
   const decision = decisionFrom(batch, input, found);
   const { evidence } = input;
+  const limits = input.withLimits ? standings(readings) : [];
   if (!evidence) return { isNew: true, decision, limits };
   const seq = batch.nextSeq();
   if (verdict.counts) {
@@ -93,8 +97,14 @@ function decideNow(batch: Batch, judge: Judge, input: DecideInput, { policy, ver
     enter(enters, movement, subjects, entry);
     subjects.touch(enters);
   }
-  if (decision.outcome === 'allow') judge.remember(batch, policy);
-  return { isNew: true, decision, limits, rendered: record(batch, { ...input, evidence }, decision, limits, seq) };
+  // observing must find what enforcing would: who would not have been believed is not remembered either
+  if ((verdict.wouldHaveBeen ?? verdict.outcome) === 'allow') judge.remember(batch, policy);
+  return {
+    isNew: true,
+    decision,
+    limits,
+    rendered: record(batch, { ...input, evidence }, decision, packReadings(readings, verdict.counts), seq),
+  };
 }
 
 function repeat(batch: Batch, known: Decision, { fingerprint, evidence }: DecideInput): DecideAnswer | Refusal {
@@ -179,21 +189,6 @@ function beginning(outcome: Outcome, policy: Policy, onHoldEnd: 'commit' | 'rele
   return table[outcome];
 }
 
-function standingOf({ limit, used, add, exact, resetsAtMs }: LimitReading, counts: boolean): LimitStanding {
-  const now = counts ? used + add : used;
-  return {
-    id: limit.id,
-    subject: limit.subject,
-    metric: limit.metric,
-    window: limit.window,
-    used: now,
-    cap: limit.cap,
-    remaining: Math.max(0, limit.cap - now),
-    exact,
-    resetsAt: isoTime(resetsAtMs),
-  };
-}
-
 /** The original of a transaction that was cancelled before: it is told so, and counts nowhere. */
 function buryLateOriginal(
   batch: Batch,
@@ -218,7 +213,7 @@ function buryLateOriginal(
   };
   const { evidence } = input;
   if (!evidence) return { isNew: true, decision, limits: [] };
-  const rendered = record(batch, { ...input, evidence }, decision, [], batch.nextSeq());
+  const rendered = record(batch, { ...input, evidence }, decision, '[]', batch.nextSeq());
   return { isNew: true, decision, limits: [], rendered };
 }
 
@@ -227,7 +222,7 @@ function record(
   batch: Batch,
   { evidence, actor, network }: DecideInput & { evidence: RequestEvidence },
   decision: Decision,
-  limits: LimitStanding[],
+  readings: string,
   seq: number,
 ): string {
   const rendered = JSON.stringify(renderDecision(decision));
@@ -240,7 +235,7 @@ function record(
     request: evidence.request,
     sealed: evidence.sealed,
     salt: evidence.salt,
-    readings: JSON.stringify(limits),
+    readings,
   });
   batch
     .use(eventSlice)

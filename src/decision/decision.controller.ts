@@ -84,7 +84,11 @@ export class DecisionController {
     if (errors.length > 0) throw invalid(errors);
     const acting = actingOf(request);
     const dryRun = query.dryRun === 'true';
-    const answer = await this.decisions.decide(acting, body, { dryRun, forced: testOutcomeOf(request) });
+    const answer = await this.decisions.decide(acting, body, {
+      dryRun,
+      forced: testOutcomeOf(request),
+      withLimits: query.include !== undefined,
+    });
     void reply.code(answer.isNew && !dryRun ? 201 : 200).header('content-type', JSON_TYPE);
     if (dryRun && answer.isNew) {
       const { decisionId: _, ...rest } = renderDecision(answer.decision, query.include ? answer.limits : undefined);
@@ -93,7 +97,7 @@ export class DecisionController {
     if (!query.include) return reply.send(answer.rendered ?? JSON.stringify(renderDecision(answer.decision)));
     const limits =
       answer.limits ??
-      (await this.decisions.find(acting.program.programId, idOf('dec', answer.decision.decisionId))).limits;
+      (await this.decisions.findWithLimits(acting.program.programId, idOf('dec', answer.decision.decisionId))).limits;
     return reply.send(JSON.stringify(renderDecision(answer.decision, limits)));
   }
 
@@ -163,8 +167,10 @@ export class DecisionController {
   @ApiNotFoundResponse(problemAnswer('decision.not_found'))
   async find(@Req() request: FastifyRequest) {
     const { include } = parseReadQuery(request.query);
-    const { decision, limits } = await this.decisions.find(callerOf(request).program.programId, idOfPath(request));
-    return renderDecision(decision, include ? limits : undefined);
+    const { programId } = callerOf(request).program;
+    if (!include) return renderDecision(await this.decisions.find(programId, idOfPath(request)));
+    const { decision, limits } = await this.decisions.findWithLimits(programId, idOfPath(request));
+    return renderDecision(decision, limits);
   }
 
   @Post(':id/commit')

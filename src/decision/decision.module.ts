@@ -1,14 +1,16 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import type { Settings } from '../config/settings.types.js';
 import type { KeyRing } from '../platform/keys/key-ring.js';
 import type { Lanes } from '../platform/lane/lane.types.js';
-import { KEY_RING, LANES, LOGGER, METRICS, RECORD } from '../platform/platform.tokens.js';
+import { KEY_RING, LANES, LOGGER, METRICS, OWN_RECORD, RECORD, SETTINGS_TOKEN } from '../platform/platform.tokens.js';
 import type { Metrics } from '../platform/telemetry/metrics.js';
 import { LISTS, ListsModule } from '../lists/lists.module.js';
 import { ListService } from '../lists/list.service.js';
 import type { ListSlice } from '../lists/list.slice.js';
 import { POLICIES, PolicyModule } from '../policy/policy.module.js';
+import { PolicyService } from '../policy/policy.service.js';
 import type { PolicySlice } from '../policy/policy.slice.js';
 import { AppealController } from './appeal.controller.js';
 import { DecisionController } from './decision.controller.js';
@@ -31,9 +33,15 @@ const SLICES = Symbol('decision slices');
     { provide: DecisionStore, useFactory: (pool: pg.Pool) => new DecisionStore(pool), inject: [RECORD] },
     {
       provide: SWEEP,
-      useFactory: (store: DecisionStore, lanes: Lanes, metrics: Metrics, logger: Logger) =>
-        holdSweep({ store, lanes, metrics, onError: (error, what) => logger.warn({ err: error }, what) }),
-      inject: [DecisionStore, LANES, METRICS, LOGGER],
+      // a store of its own: no slow read of a caller may keep holds from ending
+      useFactory: (ownPool: pg.Pool, lanes: Lanes, metrics: Metrics, logger: Logger) =>
+        holdSweep({
+          store: new DecisionStore(ownPool),
+          lanes,
+          metrics,
+          onError: (error, what) => logger.warn({ err: error }, what),
+        }),
+      inject: [OWN_RECORD, LANES, METRICS, LOGGER],
     },
     {
       provide: SLICES,
@@ -52,21 +60,36 @@ const SLICES = Symbol('decision slices');
         slices: DecisionSlices,
         networks: NetworkData,
         lists: ListService,
+        policies: PolicyService,
         store: DecisionStore,
         sweep: HoldSweep,
         metrics: Metrics,
+        settings: Settings,
       ) =>
         new DecisionService({
+          deadlineMs: settings.decisionDeadlineMs,
           lanes,
           keys,
           slices,
           networks,
           warmLists: (programId) => lists.warm(programId),
+          policyOf: (programId, version) => policies.version(programId, version),
           store,
           sweep,
           metrics,
         }),
-      inject: [LANES, KEY_RING, SLICES, NETWORKS, ListService, DecisionStore, SWEEP, METRICS],
+      inject: [
+        LANES,
+        KEY_RING,
+        SLICES,
+        NETWORKS,
+        ListService,
+        PolicyService,
+        DecisionStore,
+        SWEEP,
+        METRICS,
+        SETTINGS_TOKEN,
+      ],
     },
   ],
   exports: [DecisionService],

@@ -1,13 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import type { Actor } from '../audit/core/chain.js';
+import { within } from '../kernel/deadline.js';
 import { ServiceError, unwrap } from '../kernel/errors.js';
 import { uuidOf } from '../kernel/ids.js';
-import { canonicalIp, networkOf } from '../kernel/network.js';
+import { canonicalIp } from '../kernel/network.js';
+import { randomBytes } from '../kernel/random.js';
 import type { KeyRing } from '../platform/keys/key-ring.js';
 import { sealNow, unseal } from '../platform/keys/seal-now.js';
 import type { Lanes } from '../platform/lane/lane.types.js';
 import type { Metrics } from '../platform/telemetry/metrics.js';
-import type { Outcome, SubjectKind } from '../policy/core/policy.js';
+import type { Outcome, Policy, SubjectKind } from '../policy/core/policy.js';
 import type { NetworkData } from '../signals/network-data.js';
 import { appealCommand } from './appeal.command.js';
 import type { Appeal } from './appeal.slice.js';
@@ -15,7 +16,8 @@ import { approveCommand } from './approve.command.js';
 import { type CancelledUnseen, callCommand, cancelTransactionCommand } from './call.command.js';
 import { type ClockMove, moveClockCommand } from './clock.command.js';
 import type { Decision, DecisionRequest, LimitStanding } from './core/decision.js';
-import { fingerprintOf, joinPersonal, type PersonalFields, splitPersonal, subjectValues } from './core/request.js';
+import { fingerprintOf, joinPersonal, type PersonalFields, splitPersonal, SUBJECT_VALUES } from './core/request.js';
+import { unpackStandings } from './core/standings.js';
 import type { Calls } from './core/transitions.js';
 import { type DecideAnswer, decideCommand, type RequestEvidence } from './decide.command.js';
 import type { DecisionFilter, DecisionStore } from './decision.store.js';
@@ -29,9 +31,13 @@ export interface DecisionParts {
   networks: NetworkData;
   /** Reads a program's lists before the lane needs them; a look-up where they are known. */
   warmLists: (programId: number) => Promise<void>;
+  /** A version of a program's policy, active or not. */
+  policyOf: (programId: number, version: number) => Promise<Policy>;
   store: DecisionStore;
   sweep: HoldSweep;
   metrics: Metrics;
+  /** Within which a decision is made, or 503. */
+  deadlineMs: number;
 }
 
 /** The program that acts, and who acts in it. */
@@ -51,6 +57,8 @@ export interface OpenAppeal {
 export interface DecideOptions {
   dryRun?: boolean;
   forced?: Outcome;
+  /** Answers every limit, not only those worth showing. */
+  withLimits?: boolean;
 }
 
 /** Where what is sealed is kept. */
@@ -68,24 +76,24 @@ export class DecisionService {
   /** Decides, or answers the decision that the transaction already has. */
   async decide({ program, actor }: Acting, given: DecisionRequest, options: DecideOptions = {}): Promise<DecideAnswer> {
     if (options.forced) requireTest(program);
-    const { lanes, slices, metrics, keys, networks, warmLists } = this.parts;
+    const { lanes, slices, metrics, keys, networks, deadlineMs } = this.parts;
     const end = metrics.decisionSeconds.startTimer();
+    const startedMs = performance.now();
     const request = canonical(given);
-    // a program's first decision here would read its lists under the lock
-    await warmLists(program.programId);
+    const prepared = await within(deadlineMs, this.beforeLane(program.programId, request, options.dryRun ?? false));
     const command = decideCommand(slices, {
-      ip: request.ip === undefined ? undefined : networks.of(request.ip),
-      // the process's clock only picks a key, whose id is in what it seals
-      sealKey: options.dryRun ? null : await keys.sealKey(program.programId, Date.now()),
+      ...prepared,
+      networks,
       request,
       accountKey: keys.accountKey(program.programId, request.accountId),
       fingerprint: fingerprintOf(request),
       nameOf: this.namesOf(program.programId, request),
-      evidence: options.dryRun ? null : await this.evidenceOf(program.programId, request),
       actor,
       forced: options.forced,
+      withLimits: options.withLimits ?? false,
     });
-    const answer = unwrap(await lanes.submit(program.programId, command));
+    const leftMs = Math.max(1, deadlineMs - (performance.now() - startedMs));
+    const answer = unwrap(await lanes.submit(program.programId, command, leftMs));
     end();
     if (answer.isNew && !options.dryRun) {
       metrics.decisions.inc({ program: program.name, type: request.type, outcome: answer.decision.outcome });
@@ -142,8 +150,19 @@ export class DecisionService {
     return Promise.all(opened);
   }
 
+  /** The decision as it reads now. */
+  async find(programId: number, id: string): Promise<Decision> {
+    return (await this.stored(programId, id)).decision;
+  }
+
   /** The decision as it reads now, with every limit as it stood when deciding. */
-  async find(programId: number, id: string): Promise<{ decision: Decision; limits: LimitStanding[] }> {
+  async findWithLimits(programId: number, id: string): Promise<{ decision: Decision; limits: LimitStanding[] }> {
+    const { decision, readings } = await this.stored(programId, id);
+    const { limits } = await this.parts.policyOf(programId, decision.policyVersion);
+    return { decision, limits: unpackStandings(readings, limits) };
+  }
+
+  private async stored(programId: number, id: string) {
     const found = await this.parts.store.byId(programId, decisionUuid(id));
     if (!found) throw noSuch();
     return found;
@@ -168,11 +187,21 @@ export class DecisionService {
 
   /** Keyed names of the subjects of a request, each made once. */
   private namesOf(programId: number, request: DecisionRequest): (kind: SubjectKind) => string | undefined {
-    const values = subjectValues(request, request.ip && networkOf(request.ip));
     return (kind) => {
-      const value = values[kind];
+      const value = SUBJECT_VALUES[kind]?.(request);
       return value === undefined ? undefined : this.parts.keys.subjectName(programId, kind, value);
     };
+  }
+
+  /** Work that needs no lock. A dry run keeps nothing, so it needs no key. */
+  private async beforeLane(programId: number, request: DecisionRequest, dryRun: boolean) {
+    const { keys, warmLists } = this.parts;
+    // a program's first decision here would read its lists under the lock
+    await warmLists(programId);
+    if (dryRun) return { sealKey: null, evidence: null };
+    // the process's clock only picks a key, whose id is in what it seals
+    const sealKey = await keys.sealKey(programId, Date.now());
+    return { sealKey, evidence: await this.evidenceOf(programId, request) };
   }
 
   private async evidenceOf(programId: number, request: DecisionRequest): Promise<RequestEvidence> {

@@ -4,7 +4,7 @@ import { ServiceError } from '../kernel/errors.js';
 import { uuidFloor } from '../kernel/ids.js';
 import type { Row } from '../platform/lane/lane.types.js';
 import type { Outcome } from '../policy/core/policy.js';
-import type { Decision, DecisionStatus, LimitStanding } from './core/decision.js';
+import type { Decision, DecisionStatus } from './core/decision.js';
 import { readAt } from './core/transitions.js';
 import { DECISION_COLUMNS, decisionOf } from './decision.columns.js';
 
@@ -73,11 +73,8 @@ export class DecisionStore {
     this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   }
 
-  /** One decision as it reads now, with every limit as it stood when deciding. */
-  async byId(
-    programId: number,
-    decisionId: string,
-  ): Promise<{ decision: Decision; limits: LimitStanding[] } | undefined> {
+  /** One decision as it reads now, with every limit as it stood when deciding, packed. */
+  async byId(programId: number, decisionId: string): Promise<{ decision: Decision; readings: string } | undefined> {
     const rows = await this.run(
       sql<Row>`select ${TEXT_COLUMNS}, (${NOW})::text as now_ms, e.readings from decision d
         join lane l using (program_id)
@@ -85,7 +82,7 @@ export class DecisionStore {
         where d.program_id = ${programId} and d.decision_id = ${decisionId}`,
     );
     const [row] = rows;
-    return row && { decision: presentOf(row), limits: JSON.parse(row.readings ?? '[]') as LimitStanding[] };
+    return row && { decision: presentOf(row), readings: row.readings ?? '[]' };
   }
 
   /** Newest first. */

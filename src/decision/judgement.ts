@@ -7,6 +7,7 @@ import type { Facts, LimitFacts } from '../policy/core/facts.js';
 import type { Outcome, Policy, SubjectKind } from '../policy/core/policy.js';
 import type { PolicySlice } from '../policy/policy.slice.js';
 import { factsOf, type IpFacts, whereaboutsOf } from '../signals/core/facts.js';
+import type { NetworkData } from '../signals/network-data.js';
 import { emailDomainOf } from '../lists/core/list-value.js';
 import { seenAfter } from '../signals/core/location.js';
 import { judge, type LimitReading, type Movement, plan } from '../velocity/core/limits.js';
@@ -29,8 +30,8 @@ export interface JudgementInput {
   accountKey: string;
   /** Keyed hash of a subject that the request names. */
   nameOf: (kind: SubjectKind) => string | undefined;
-  /** What open data says of the request's address. */
-  ip?: IpFacts;
+  /** What open data says of an address. */
+  networks: NetworkData;
   /** Seals what is remembered of the account; null for a dry run, which remembers nothing. */
   sealKey: SealKey | null;
   forced?: Outcome;
@@ -45,6 +46,7 @@ export interface Judgement {
 
 /** Names the rows that judging needs, and judges, by the policy that is in force. A plan is made once for each policy. */
 export class Judge {
+  private ipFacts: IpFacts | undefined;
   private readonly plans = new Map<Policy, { movement: Movement; enters: string[]; reads: string[] }>();
 
   constructor(
@@ -69,7 +71,7 @@ export class Judge {
     const policy = batch.use(this.slices.policies).active?.policy;
     if (!policy) return;
     batch.use(subjectSlice).want(this.planFor(policy).reads);
-    if (this.isSomewhere && asksForJourneys(policy)) batch.use(this.slices.lastSeen).want(accountKey);
+    if (asksForJourneys(policy) && this.isSomewhere) batch.use(this.slices.lastSeen).want(accountKey);
   }
 
   judge(batch: Batch, policy: Policy): Judgement {
@@ -79,7 +81,8 @@ export class Judge {
     const lists = this.listed(batch);
     const openHolds = batch.use(decisionSlice).openHolds(accountKey);
     const onHoldEnd = request.onHoldEnd ?? policy.onHoldEnd;
-    const fired = policy.rules.evaluate(this.facts(batch, readings, lists, openHolds));
+    const fired =
+      policy.rules.rules.length > 0 ? policy.rules.evaluate(this.facts(batch, readings, lists, openHolds)) : [];
     return { movement, enters, findings: { readings, lists, fired, openHolds, onHoldEnd, forced } };
   }
 
@@ -95,14 +98,21 @@ export class Judge {
 
   /** Where a member who is believed is now, for the next time. */
   remember(batch: Batch, policy: Policy): void {
-    const { request, ip, accountKey, sealKey } = this.input;
-    if (!sealKey || !this.isSomewhere || !asksForJourneys(policy)) return;
+    const { request, accountKey, sealKey } = this.input;
+    if (!sealKey || !asksForJourneys(policy) || !this.isSomewhere) return;
     const rows = batch.use(this.slices.lastSeen);
-    rows.put(accountKey, seenAfter(rows.of(accountKey), whereaboutsOf(request, ip), batch.nowMs), sealKey);
+    rows.put(accountKey, seenAfter(rows.of(accountKey), whereaboutsOf(request, this.ip), batch.nowMs), sealKey);
+  }
+
+  /** Looked up once, and only for a policy that asks. */
+  private get ip(): IpFacts | undefined {
+    const { request, networks } = this.input;
+    if (this.ipFacts === undefined && request.ip !== undefined) this.ipFacts = networks.of(request.ip);
+    return this.ipFacts;
   }
 
   private get isSomewhere(): boolean {
-    const { place, country } = whereaboutsOf(this.input.request, this.input.ip);
+    const { place, country } = whereaboutsOf(this.input.request, this.ip);
     return place !== undefined || country !== undefined;
   }
 
@@ -112,11 +122,11 @@ export class Judge {
     lists: readonly ListMatch[],
     openHolds: number,
   ): Facts {
-    const { request, ip, accountKey } = this.input;
+    const { request, accountKey } = this.input;
     const lastSeen = batch.use(this.slices.lastSeen).of(accountKey);
     const on = (name: ListMatch['list']) => lists.filter(({ list }) => list === name).map(({ subject }) => subject);
     return {
-      ...factsOf(request, { ip, lastSeen }, batch.nowMs),
+      ...factsOf(request, { ip: this.ip, lastSeen }, batch.nowMs),
       'account.openHolds': openHolds,
       'lists.block': on('block'),
       'lists.allow': on('allow'),

@@ -2,22 +2,10 @@
  * Opaque ids: a prefix and 26 characters of Crockford base32 for 128 bits. The first 48 bits are a time in milliseconds,
  * so that ids sort by time, in the record (uuid) as in text; the next 24 count, the other 56 are random. An id is not a secret.
  */
-import { randomFillSync } from 'node:crypto';
+import { randomBytes } from './random.js';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, BigInt(value)]));
-
-/** Random bytes from a pool: a system call for each id costs ten times the id. */
-const pool = Buffer.allocUnsafe(4096);
-let used = pool.length;
-function randomBytes(length: number): Buffer {
-  if (used + length > pool.length) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  used += length;
-  return pool.subarray(used - length, used);
-}
 
 /** Ids of one millisecond count up from a random start, so that they keep their order; a test clock stands for long. */
 let lastMs = -1;
@@ -46,18 +34,19 @@ export const uuidFloor = (atMs: number): string =>
 
 /** `dec_…` of a uuid. */
 export function idOf(prefix: string, uuid: string): string {
-  const hex = uuid.replaceAll('-', '');
-  // 128 bits are 25.6 letters: two zero bits in front make 26
-  let high = BigInt(`0x${hex.slice(0, 12)}`);
-  let low = BigInt(`0x${hex.slice(12)}`);
+  const hex = `00${uuid.replaceAll('-', '')}`;
+  // 128 bits are 25.6 letters: with two zero bits in front they make 26, five hex digits being four letters
   let text = '';
-  for (let i = 0; i < 16; i++) {
-    text = ALPHABET[Number(low & 31n)] + text;
-    low >>= 5n;
-  }
-  for (let i = 0; i < 10; i++) {
-    text = ALPHABET[Number(high & 31n)] + text;
-    high >>= 5n;
+  let bits = 0;
+  let held = 0;
+  for (let at = 0; at < hex.length; at++) {
+    held = (held << 4) | Number.parseInt(hex[at] as string, 16);
+    bits += 4;
+    if (at === 1) bits = 2;
+    if (bits < 5) continue;
+    bits -= 5;
+    text += ALPHABET[(held >> bits) & 31];
+    held &= (1 << bits) - 1;
   }
   return `${prefix}_${text}`;
 }

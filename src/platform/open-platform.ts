@@ -13,7 +13,10 @@ import { createMetrics, type Metrics } from './telemetry/metrics.js';
 export interface Platform {
   settings: Settings;
   logger: Logger;
+  /** Of the record, for what callers read. */
   pool: pg.Pool;
+  /** Of the record, for what the service itself lives by. */
+  ownPool: pg.Pool;
   keys: KeyRing;
   lanes: RunningLanes;
   metrics: Metrics;
@@ -37,21 +40,27 @@ export async function openPlatform({ settings, purpose, logger, onLost }: Platfo
   try {
     const keys = await openKeys(settings);
     const metrics = createMetrics();
-    const connections = laneConnections(record.service, record.pool);
+    const connections = laneConnections(record.service, record.ownPool);
     const lanes = openLanes({
       connections,
       metrics,
       deadlineMs: settings.decisionDeadlineMs,
       onError: (error, what) => logger.warn({ err: error }, what),
     });
-    const partitions = setInterval(() => {
-      ensurePartitions(record.pool).catch((error: unknown) => logger.error({ err: error }, 'partitions not made'));
-    }, PARTITIONS_EVERY_MS);
+    const makePartitions = () =>
+      ensurePartitions(record.ownPool).then(
+        () => undefined,
+        (error: unknown) => logger.error({ err: error }, 'partitions not made'),
+      );
+    // at start, too: an instance that is restarted every day never lives until the first time of the timer
+    if (purpose === 'serve') await makePartitions();
+    const partitions = setInterval(makePartitions, PARTITIONS_EVERY_MS);
     partitions.unref();
     return {
       settings,
       logger,
       pool: record.pool,
+      ownPool: record.ownPool,
       keys: keys.ring,
       lanes,
       metrics,

@@ -3,10 +3,6 @@ import { idOf } from '../../kernel/ids.js';
 import { type Decision, isoTime, type LimitStanding } from './decision.js';
 import { CUSTOMER_MESSAGES } from './reasons.js';
 
-/** What a caller sees of a limit without asking: breached, or used to 80 % and more. */
-const NEARLY = 0.8;
-export const worthShowing = (limit: LimitStanding): boolean => limit.used >= limit.cap * NEARLY;
-
 /** The answer of every call on a decision, and the data of its events. */
 export function renderDecision(decision: Decision, limits: readonly LimitStanding[] = decision.limits) {
   const { hold, pointsCommitted, pointsReversed, wouldHaveBeen, approvedBy } = decision;

@@ -1,6 +1,7 @@
 /** What of a request goes where: what makes it the same transaction, what is personal, what limits count for. */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../kernel/canonical-json.js';
+import { networkOf } from '../../kernel/network.js';
 import type { SubjectKind } from '../../policy/core/policy.js';
 import type { DecisionRequest } from './decision.js';
 
@@ -43,24 +44,22 @@ export function joinPersonal(open: DecisionRequest, personal: PersonalFields | n
 }
 
 /**
- * Values of the subjects that a request names. `network` is the /24 or /48 of `ip`, given by the caller, who parses
- * addresses; an account that is in no cluster is a cluster of its own; `address` and `referrer` come with registrations.
+ * The value of each subject that a request names; those without are not there. `network` is the /24 or /48 of `ip`; an
+ * account that is in no cluster is a cluster of its own; `address` and `referrer` come with registrations.
  */
-export function subjectValues(request: DecisionRequest, network?: string): Partial<Record<SubjectKind, string>> {
-  return {
-    account: request.accountId,
-    cluster: request.accountId,
-    device: request.device?.id,
-    ip: request.ip,
-    network,
-    instrument: request.instrumentId,
-    partner: request.partnerId,
-    store: request.storeId,
-    employee: request.employeeId,
-    counterparty: request.counterpartyAccountId,
-    franchise: request.franchiseId,
-    campaign: request.activity?.campaignId,
-    reward: request.reward?.id,
-    program: '',
-  };
-}
+export const SUBJECT_VALUES: { readonly [K in SubjectKind]?: (request: DecisionRequest) => string | undefined } = {
+  account: (request) => request.accountId,
+  cluster: (request) => request.accountId,
+  device: (request) => request.device?.id,
+  ip: (request) => request.ip,
+  network: (request) => (request.ip === undefined ? undefined : networkOf(request.ip)),
+  instrument: (request) => request.instrumentId,
+  partner: (request) => request.partnerId,
+  store: (request) => request.storeId,
+  employee: (request) => request.employeeId,
+  counterparty: (request) => request.counterpartyAccountId,
+  franchise: (request) => request.franchiseId,
+  campaign: (request) => request.activity?.campaignId,
+  reward: (request) => request.reward?.id,
+  program: () => '',
+};

@@ -20,6 +20,10 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     scope?: string;
+    /** Most bytes of a body, where it may be larger than elsewhere. */
+    bodyBytes?: number;
+    /** Takes YAML, too: the body is its text. */
+    yaml?: boolean;
   }
 }
 

@@ -1,10 +1,11 @@
 /** The HTTP surface that all modules share: parsing, limits, trace ids, headers, log and metrics of requests. */
-import { randomBytes } from 'node:crypto';
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { ServiceError } from '../../kernel/errors.js';
+import { randomBytes } from '../../kernel/random.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { type Authenticate, installAccessHook } from './access.hook.js';
 import { answerClientError, trackAnswers } from './client-error.js';
@@ -96,6 +97,20 @@ function installParsers(fastify: FastifyInstance): void {
       } catch (error) {
         done(error as Error);
       }
+    },
+  );
+  fastify.addHook('onRoute', (route) => {
+    route.bodyLimit = route.config?.bodyBytes ?? route.bodyLimit;
+  });
+  fastify.addContentTypeParser(
+    /^application\/yaml(;\s*charset="?utf-8"?)?\s*$/i,
+    { parseAs: 'buffer' },
+    (request, body, done) => {
+      if (!request.routeOptions.config.yaml) {
+        return done(new ServiceError('request.media_type', 'The media type is not supported; send application/json.'));
+      }
+      if (!isUtf8(body as Buffer)) return done(new ServiceError('request.malformed', 'The body is not UTF-8.'));
+      done(null, body.toString('utf8'));
     },
   );
   fastify.addContentTypeParser(

@@ -20,7 +20,6 @@ export function parseStrictJson(body: Uint8Array): unknown {
   } catch {
     throw malformed('The body is not UTF-8.');
   }
-  refuseDepth(text);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -31,22 +30,6 @@ export function parseStrictJson(body: Uint8Array): unknown {
   return value;
 }
 
-/** Before JSON.parse, which would need a stack as deep as the text. */
-function refuseDepth(text: string): void {
-  let depth = 0;
-  let inString = false;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (inString) {
-      if (code === 92) at++;
-      else if (code === 34) inString = false;
-    } else if (code === 34) inString = true;
-    else if (code === 123 || code === 91) {
-      if (++depth > MOST_LEVELS) throw malformed('The body is nested too deep.');
-    } else if (code === 125 || code === 93) depth--;
-  }
-}
-
 /** Looks at a text that is known to be JSON: names met twice in their object, lone surrogates, rounded integers. */
 function refuseAmbiguity(text: string): void {
   const objects: (Set<string> | null)[] = [];
@@ -54,11 +37,11 @@ function refuseAmbiguity(text: string): void {
   for (let at = 0; at < text.length; at++) {
     switch (text[at] as string) {
       case '{':
-        objects.push(new Set());
+        if (objects.push(new Set()) > MOST_LEVELS) throw malformed('The body is nested too deep.');
         nameMayFollow = true;
         break;
       case '[':
-        objects.push(null);
+        if (objects.push(null) > MOST_LEVELS) throw malformed('The body is nested too deep.');
         break;
       case '}':
       case ']':
@@ -112,9 +95,16 @@ function refuseRounding(text: string, inside: number): void {
   while (start > 0 && /[-\d]/.test(text[start - 1] as string)) start--;
   NUMBER.lastIndex = start;
   const [number = '', whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? [];
-  const digits = (whole + fraction).replace(/0+$/, '');
+  const digits = withoutLastZeros(whole + fraction);
   const lastDecimal = fraction.length - (whole.length + fraction.length - digits.length) - Number(exponent);
   if (digits !== '' && lastDecimal > 0 && Number.isInteger(Number(number))) {
     throw malformed('A number has more digits than it can hold.');
   }
+}
+
+/** By hand: `/0+$/` looks at each run of zeros from each of its zeros, which took 1.3 s for one number of 64 KiB. */
+function withoutLastZeros(digits: string): string {
+  let end = digits.length;
+  while (digits[end - 1] === '0') end--;
+  return digits.slice(0, end);
 }

@@ -39,7 +39,16 @@ export const problem = z
     detail: z.string(),
     code: z.string().describe('Stable and dotted; all are listed in docs/error-codes.md'),
     traceId: z.string(),
-    errors: z.array(z.object({ pointer: z.string().describe('RFC 6901'), message: z.string() })).optional(),
+    errors: z
+      .array(
+        z.object({
+          pointer: z.string().describe('RFC 6901'),
+          message: z.string(),
+          line: z.int().optional().describe('Of a document'),
+          column: z.int().optional(),
+        }),
+      )
+      .optional(),
     decisionStatus: z.string().optional(),
   })
   .meta({ id: 'Problem' });

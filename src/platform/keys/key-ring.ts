@@ -35,7 +35,7 @@ const COUNTED = ['token', 'subject', 'index'] as const;
 type Purpose = (typeof COUNTED)[number];
 
 /** A decision names a dozen subjects, most of them seen a moment ago: a look-up instead of an HMAC. */
-const MOST_NAMES = 50_000;
+const MOST_NAMES = 200_000;
 /** Programs × months that are written or read at a time. */
 const MOST_SEAL_KEYS = 10_000;
 

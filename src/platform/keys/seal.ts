@@ -5,7 +5,8 @@
  * Random nonces hold for 2^32 values a key (NIST SP 800-38D §8.3); a key of one program and month sees 2^31.3 at a
  * thousand a second.
  */
-import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
+import { randomBytes } from '../../kernel/random.js';
 
 export interface SealKey {
   /** At most 255 bytes of ASCII. */

@@ -18,18 +18,26 @@ export interface RecordSettings {
 export interface OpenRecord {
   /** Login of the service's role, search path `pointguard`. */
   readonly service: ClientConfig;
-  /** For reads and look-ups, as the same role: at most 8 connections, a statement at most 2 s. */
+  /** For what callers read and look up, as the same role: at most 6 connections, a statement at most 2 s. */
   readonly pool: Pool;
+  /**
+   * For what the service itself lives by: revocations, ends of holds, health, freeing a lane. Two connections that no
+   * caller can keep busy: without them, a handful of slow reads had every request of every program refused.
+   */
+  readonly ownPool: Pool;
   readonly embedded: boolean;
   close(): Promise<void>;
 }
 
 const MIGRATE_FIRST = 'run `pointguard migrate` first';
 
-function poolOf(service: ClientConfig): Pool {
+const CALLERS_CONNECTIONS = 6;
+const OWN_CONNECTIONS = 2;
+
+function poolOf(service: ClientConfig, max: number): Pool {
   const pool = new Pool({
     ...service,
-    max: 8,
+    max,
     statement_timeout: 2000,
     // the client's own clock, for a server that is frozen or cut off and cannot time out by itself
     query_timeout: 4000,
@@ -47,6 +55,19 @@ const MAY_CHANGE_TABLES = `select current_setting('server_version_num')::int as 
     has_schema_privilege(s.oid, 'create') or pg_has_role(s.nspowner, 'usage') or exists (
       select from pg_class t where t.relnamespace = s.oid and pg_has_role(t.relowner, 'usage')) as ddl
   from pg_namespace s where s.nspname = 'pointguard'`;
+
+/** Both pools on one login, and their end. */
+function poolsOf(service: ClientConfig): Pick<OpenRecord, 'pool' | 'ownPool'> & { end(): Promise<void> } {
+  const pool = poolOf(service, CALLERS_CONNECTIONS);
+  const ownPool = poolOf(service, OWN_CONNECTIONS);
+  return {
+    pool,
+    ownPool,
+    async end() {
+      await Promise.all([pool.end(), ownPool.end()]);
+    },
+  };
+}
 
 async function checkRole(pool: Pool): Promise<void> {
   const { rows } = await pool.query<{ ddl: boolean }>(MAY_CHANGE_TABLES);
@@ -96,7 +117,7 @@ async function migrateServer(settings: RecordSettings, databaseUrl: string): Pro
 
 async function openServer(settings: RecordSettings, databaseUrl: string): Promise<OpenRecord> {
   const service = inSchema(loginOf('DATABASE_URL', databaseUrl));
-  const pool = poolOf(service);
+  const { pool, ownPool, end } = poolsOf(service);
   try {
     await checkServer(pool);
     if (settings.production) {
@@ -106,10 +127,10 @@ async function openServer(settings: RecordSettings, databaseUrl: string): Promis
       await migrateServer(settings, databaseUrl);
     }
   } catch (cause) {
-    await pool.end();
+    await end();
     throw unusable('DATABASE_URL', databaseUrl, cause);
   }
-  return { service, pool, embedded: false, close: () => pool.end() };
+  return { service, pool, ownPool, embedded: false, close: end };
 }
 
 /** The embedded server is ours alone, so it is migrated in production, too: there is no other instance to wait for. */
@@ -127,13 +148,14 @@ async function migrateEmbedded(server: EmbeddedServer): Promise<string[]> {
 async function openEmbedded(server: EmbeddedServer): Promise<OpenRecord> {
   await migrateEmbedded(server);
   const service = inSchema(server.service);
-  const pool = poolOf(service);
+  const { pool, ownPool, end } = poolsOf(service);
   return {
     service,
     pool,
+    ownPool,
     embedded: true,
     async close() {
-      await pool.end();
+      await end();
       await server.close();
     },
   };

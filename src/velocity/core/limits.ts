@@ -82,46 +82,91 @@ interface Part {
 const slotOf = ({ type, direction }: Movement): Slot =>
   type === 'adjust' ? (direction === 'credit' ? 'adjust-credit' : 'adjust-debit') : type;
 
-/** Whether a limit counts this movement: it names its type, and the request has its subject and what it tells apart. */
-function applies(limit: Limit, { type, names }: Movement): boolean {
-  if (!limit.types.includes(type) || names[limit.subject] === undefined) return false;
-  return limit.distinctOf === undefined || names[limit.distinctOf] !== undefined;
+/** Rows that several limits read: of one subject, over the same types, telling apart the same. */
+interface RowGroup {
+  subject: SubjectKind;
+  distinctOf?: SubjectKind;
+  slots: readonly Slot[];
 }
 
-const rowKey = (limit: Limit, name: string, slot: Slot): string =>
-  limit.distinctOf ? distinctKey(name, slot, limit.distinctOf) : windowKey(name, slot);
+interface GroupedLimits {
+  groups: readonly RowGroup[];
+  limits: readonly { limit: Limit; group: number }[];
+}
 
-function rowKeys(limit: Limit, name: string): string[] {
-  const keys: string[] = [];
-  for (const type of limit.types) {
-    for (const slot of SLOTS_OF[type]) keys.push(rowKey(limit, name, slot));
+/** A policy names a subject in ten windows, and its rows are the same in all: worked out once for each set of limits. */
+const grouped = new WeakMap<readonly Limit[], Map<LimitType, GroupedLimits>>();
+
+function groupsOf(limits: readonly Limit[], type: LimitType): GroupedLimits {
+  const byType = grouped.get(limits) ?? new Map<LimitType, GroupedLimits>();
+  grouped.set(limits, byType);
+  let found = byType.get(type);
+  if (!found) {
+    found = groupLimits(limits.filter((limit) => limit.types.includes(type)));
+    byType.set(type, found);
   }
-  return keys;
+  return found;
+}
+
+function groupLimits(limits: readonly Limit[]): GroupedLimits {
+  const groups = new Map<string, RowGroup>();
+  const indexes = limits.map(({ subject, distinctOf, types }) => {
+    const slots = types.flatMap((type) => SLOTS_OF[type]);
+    const same = [subject, distinctOf, ...slots].join(' ');
+    if (!groups.has(same)) groups.set(same, { subject, distinctOf, slots });
+    return [...groups.keys()].indexOf(same);
+  });
+  return {
+    groups: [...groups.values()],
+    limits: limits.map((limit, index) => ({ limit, group: indexes[index]! })),
+  };
+}
+
+const rowKey = ({ distinctOf }: RowGroup, name: string, slot: Slot): string =>
+  distinctOf ? distinctKey(name, slot, distinctOf) : windowKey(name, slot);
+
+/** Keys of a group's rows for a movement; undefined where the request lacks its subject or what it tells apart. */
+function keysOf(group: RowGroup, { names }: Movement): string[] | undefined {
+  const name = names[group.subject];
+  if (name === undefined || (group.distinctOf && names[group.distinctOf] === undefined)) return undefined;
+  return group.slots.map((slot) => rowKey(group, name, slot));
 }
 
 /** The rows of a movement under these limits. */
 export function plan(limits: readonly Limit[], movement: Movement): Plan {
   const enters = new Set<EntryKey>();
   const reads = new Set<string>();
-  for (const limit of limits) {
-    if (!applies(limit, movement)) continue;
-    const name = movement.names[limit.subject]!;
-    const own = rowKey(limit, name, slotOf(movement));
-    enters.add(limit.distinctOf ? distinctEntryKey(own, memberOf(movement.names[limit.distinctOf]!)) : own);
-    for (const key of rowKeys(limit, name)) reads.add(key);
+  const slot = slotOf(movement);
+  for (const group of groupsOf(limits, movement.type).groups) {
+    const keys = keysOf(group, movement);
+    if (!keys) continue;
+    const own = rowKey(group, movement.names[group.subject]!, slot);
+    enters.add(group.distinctOf ? distinctEntryKey(own, memberOf(movement.names[group.distinctOf]!)) : own);
+    for (const key of keys) reads.add(key);
   }
   return { enters: [...enters], reads: [...reads] };
 }
 
 /** Judges a movement at `nowMs` by every limit that applies to it, in their order. Changes nothing. */
 export function judge(limits: readonly Limit[], movement: Movement, rows: Rows, nowMs: number): LimitReading[] {
-  return limits
-    .filter((limit) => applies(limit, movement))
-    .map((limit) => (limit.distinctOf ? judgeMembers : judgeAmounts)(limit, movement, rows, nowMs));
+  const { groups, limits: named } = groupsOf(limits, movement.type);
+  const windows = groups.map((group) =>
+    group.distinctOf ? undefined : keysOf(group, movement)?.map((key) => rows.window(key)),
+  );
+  const distincts = groups.map((group) =>
+    group.distinctOf ? keysOf(group, movement)?.map((key) => rows.distinct(key)) : undefined,
+  );
+  const readings: LimitReading[] = [];
+  for (const { limit, group } of named) {
+    const ofWindows = windows[group];
+    const ofMembers = distincts[group];
+    if (ofWindows) readings.push(judgeAmounts(limit, movement, ofWindows, nowMs));
+    else if (ofMembers) readings.push(judgeMembers(limit, movement, ofMembers, nowMs));
+  }
+  return readings;
 }
 
-function judgeAmounts(limit: Limit, movement: Movement, rows: Rows, nowMs: number): LimitReading {
-  const states = rowKeys(limit, movement.names[limit.subject]!).map((key) => rows.window(key));
+function judgeAmounts(limit: Limit, movement: Movement, states: readonly WindowState[], nowMs: number): LimitReading {
   const sinceMs = nowMs - limit.windowMs;
   let used = 0;
   let oldestMs = Number.POSITIVE_INFINITY;
@@ -164,8 +209,7 @@ function visitAmounts(
   }
 }
 
-function judgeMembers(limit: Limit, movement: Movement, rows: Rows, nowMs: number): LimitReading {
-  const states = rowKeys(limit, movement.names[limit.subject]!).map((key) => rows.distinct(key));
+function judgeMembers(limit: Limit, movement: Movement, states: readonly DistinctState[], nowMs: number): LimitReading {
   const sinceMs = nowMs - limit.windowMs;
   const newest = membersSince(states, sinceMs);
   const used = newest.size;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DecisionRequest } from '../../../src/decision/core/decision.js';
-import { fingerprintOf, joinPersonal, splitPersonal, subjectValues } from '../../../src/decision/core/request.js';
+import { fingerprintOf, joinPersonal, SUBJECT_VALUES, splitPersonal } from '../../../src/decision/core/request.js';
 import { SUBJECT_KINDS } from '../../../src/policy/core/policy.js';
 
 const FULL: DecisionRequest = {
@@ -87,9 +87,12 @@ describe('personal fields', () => {
   });
 });
 
+const subjectValues = (request: DecisionRequest) =>
+  Object.fromEntries(SUBJECT_KINDS.map((kind) => [kind, SUBJECT_VALUES[kind]?.(request)]));
+
 describe('subjects', () => {
   it('are what limits can count for; address and referrer belong to registrations', () => {
-    const values = subjectValues(FULL, '203.0.113.0/24');
+    const values = subjectValues(FULL);
     const missing = SUBJECT_KINDS.filter((kind) => values[kind] === undefined);
     expect(missing).toEqual(['address', 'referrer']);
     expect(values).toMatchObject({ account: 'a-1', counterparty: 'a-2', network: '203.0.113.0/24', reward: 'r-1' });

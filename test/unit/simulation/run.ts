@@ -251,7 +251,7 @@ class Run {
     if (!this.decisionIds.has(transactionId)) this.ids.push(transactionId);
     this.decisionIds.set(transactionId, rendered.decisionId);
     this.last.set(rendered.decisionId, rendered);
-    const { decision } = await this.world.decisions.find(this.acting.program.programId, rendered.decisionId);
+    const decision = await this.world.decisions.find(this.acting.program.programId, rendered.decisionId);
     if (!isDeepStrictEqual(renderDecision(decision), rendered)) throw new Error('GET answers otherwise');
   }
 

@@ -67,7 +67,7 @@ const code = (error: unknown) => (error instanceof ServiceError ? error.code : e
 describe('a hold that is due and not swept', () => {
   it('reads expired, as of its end', async () => {
     const { id, endsAt } = await due();
-    const { decision } = await world.decisions.find(acting.program.programId, id);
+    const decision = await world.decisions.find(acting.program.programId, id);
     expect(renderDecision(decision)).toMatchObject({ status: 'expired', statusChangedAt: endsAt });
     expect(await story(id)).toHaveLength(1);
   });

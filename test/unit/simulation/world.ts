@@ -13,6 +13,7 @@ import { lastSeenSlice } from '../../../src/decision/last-seen.slice.js';
 import { listSlice } from '../../../src/lists/list.slice.js';
 import { listSnapshots } from '../../../src/lists/list-snapshots.js';
 import { openPlatform } from '../../../src/platform/open-platform.js';
+import { parsePolicy } from '../../../src/policy/core/policy.schema.js';
 import { policyCache, policySlice } from '../../../src/policy/policy.slice.js';
 import { openNetworkData } from '../../../src/signals/network-data.js';
 import { freshRecord, type TestDatabase } from '../../support/postgres.js';
@@ -55,9 +56,29 @@ export async function openWorld(): Promise<World> {
     lastSeen: lastSeenSlice(keys),
   };
   const networks = await openNetworkData();
+  const policyOf = async (programId: number, version: number) => {
+    const [row] = await database.query<{ document: string }>(
+      'select document from pointguard.policy_version where program_id = $1 and version = $2',
+      [programId, version],
+    );
+    const parsed = parsePolicy(row?.document ?? '');
+    if (!('policy' in parsed)) throw new Error('no policy');
+    return parsed.policy;
+  };
   const owner = new Pool({ connectionString: database.ownerUrl, max: 4 });
   return {
-    decisions: new DecisionService({ lanes, keys, slices, networks, warmLists: async () => {}, store, sweep, metrics }),
+    decisions: new DecisionService({
+      lanes,
+      keys,
+      slices,
+      networks,
+      warmLists: async () => {},
+      policyOf,
+      deadlineMs: 30_000,
+      store,
+      sweep,
+      metrics,
+    }),
     query: async <R extends QueryResultRow>(sql: string, values?: unknown[]) =>
       (await owner.query<R>(sql, values)).rows,
     async program(name, policy) {

@@ -10,7 +10,15 @@ module.exports = {
       from: { path: '^src/[^/]+/core/' },
       to: {
         path: '.',
-        pathNot: ['^src/[^/]+/core/', '^src/kernel/', '^node_modules/zod', '^node_modules/yaml', '^(node:)?crypto$'],
+        pathNot: [
+          '^src/[^/]+/core/',
+          '^src/kernel/',
+          '^node_modules/zod',
+          '^node_modules/yaml',
+          '^node_modules/@marcbachmann/cel-js',
+          '^node_modules/ipaddr',
+          '^(node:)?crypto$',
+        ],
       },
     },
     {

@@ -9,6 +9,8 @@ import { errorCodesMarkdown } from './kernel/error-codes-markdown.js';
 import type { Platform } from './platform/open-platform.js';
 import { openApiDocument } from './platform/http/openapi.js';
 import { routesMarkdown } from './platform/http/routes-markdown.js';
+import { policyJsonSchema } from './policy/core/policy-json-schema.js';
+import { policyMarkdown } from './policy/core/policy-markdown.js';
 
 /** @param version of the package, as the service shows it */
 export async function generatedDocs(version: string): Promise<Record<string, string>> {
@@ -22,7 +24,9 @@ export async function generatedDocs(version: string): Promise<Record<string, str
     'docs/configuration.md': configurationMarkdown(),
     'docs/error-codes.md': errorCodesMarkdown(),
     'docs/openapi.json': `${JSON.stringify(document, null, 2)}\n`,
+    'docs/policy.md': policyMarkdown(),
     'docs/reason-codes.md': reasonCodesMarkdown(),
     'docs/routes.md': routesMarkdown(document),
+    'policies/policy.schema.json': policyJsonSchema(),
   };
 }

@@ -5,18 +5,27 @@
 import { randomBytes } from './random.js';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, BigInt(value)]));
+const VALUES = new Map(ALPHABET.split('').map((letter, value) => [letter, BigInt(value)]));
 
-/** Ids of one millisecond count up from a random start, so that they keep their order; a test clock stands for long. */
-let lastMs = -1;
-let counter = 0;
+/**
+ * Ids of one millisecond count up from a random start, so that they keep their order. Test clocks stand for long, each
+ * somewhere else, while ids of the record's time are made in between: so several are remembered, in the order of use.
+ */
+const lastCounts = new Map<number, number>();
+const MOST_COUNTS = 1000;
+
+function nextCount(atMs: number, start: number): number {
+  const count = (lastCounts.get(atMs) ?? start) + 1;
+  lastCounts.delete(atMs);
+  lastCounts.set(atMs, count);
+  if (lastCounts.size > MOST_COUNTS) lastCounts.delete(lastCounts.keys().next().value ?? atMs);
+  return count;
+}
 
 /** A new uuid (text) whose order is that of `atMs`, and within one process and millisecond that of the calls. */
 export function timeOrderedUuid(atMs: number): string {
   const random = randomBytes(10);
-  counter = atMs === lastMs ? counter + 1 : random.readUIntBE(0, 3) >> 1;
-  lastMs = atMs;
-  random.writeUIntBE(counter % 0x1000000, 0, 3);
+  random.writeUIntBE(nextCount(atMs, random.readUIntBE(0, 3) >> 1) % 0x1000000, 0, 3);
   return uuidOfHex(atMs.toString(16).padStart(12, '0') + random.toString('hex'));
 }
 

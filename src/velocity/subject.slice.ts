@@ -69,12 +69,14 @@ export class SubjectRows implements Rows {
   load(transaction: LaneTransaction, { programId }: Batch): Promise<unknown> | undefined {
     const wanted = [...this.wanted].filter((key) => !this.packed.has(key));
     this.wanted.clear();
-    if (wanted.length === 0) return undefined;
+    return wanted.length > 0 ? this.read(transaction, programId, wanted) : undefined;
+  }
+
+  private async read(transaction: LaneTransaction, programId: number, wanted: readonly string[]): Promise<void> {
     const keys = byteaArray(wanted.map((key) => Buffer.from(key, 'hex')));
-    return transaction.query(SELECT, [programId, keys]).then((rows) => {
-      for (const key of wanted) this.packed.set(key, null);
-      this.loaded(rows);
-    });
+    const rows = await transaction.query(SELECT, [programId, keys]);
+    for (const key of wanted) this.packed.set(key, null);
+    this.loaded(rows);
   }
 
   write(transaction: LaneTransaction, { programId, nowMs }: Batch): Promise<unknown> | undefined {

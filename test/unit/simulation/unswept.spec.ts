@@ -61,7 +61,7 @@ async function story(id: string): Promise<Told[]> {
 }
 
 const call = (name: 'commit' | 'cancel' | 'refuse', id: string) =>
-  world.decisions.call(name, acting, id, (name === 'refuse' ? { by: 'x' } : {}) as never);
+  world.decisions.call(name, acting, id, name === 'refuse' ? { by: 'x' } : {});
 const code = (error: unknown) => (error instanceof ServiceError ? error.code : error);
 
 describe('a hold that is due and not swept', () => {

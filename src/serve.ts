@@ -8,7 +8,7 @@ const DRAIN_MS = 20_000;
 /** Runs the service until SIGTERM or Ctrl-C. A start that cannot succeed ends with its sentence and status 1. */
 export async function serve(env: NodeJS.ProcessEnv = process.env): Promise<void> {
   let stopping = false;
-  let service: Service | undefined;
+  let starting: Promise<Service> | undefined;
   try {
     const settings = loadSettings(env);
     const { logger, flush } = createLogger(settings.logLevel);
@@ -21,6 +21,8 @@ export async function serve(env: NodeJS.ProcessEnv = process.env): Promise<void>
       stopping = true;
       logger.info({ why }, 'stopping');
       setTimeout(() => end(1), DRAIN_MS).unref();
+      // told to end while it starts, it starts first: an embedded PostgreSQL would otherwise go on without us
+      const service = await starting?.catch(() => undefined);
       await service?.stop().catch((error: unknown) => logger.error({ err: error }, 'not stopped cleanly'));
       end(status);
     };
@@ -29,7 +31,7 @@ export async function serve(env: NodeJS.ProcessEnv = process.env): Promise<void>
       logger.fatal({ err: error }, 'uncaught');
       void stop('uncaught exception', 1);
     });
-    service = await startService({
+    starting = startService({
       settings,
       logger,
       onLost: (sentence) => {
@@ -37,6 +39,7 @@ export async function serve(env: NodeJS.ProcessEnv = process.env): Promise<void>
         void stop('the record is lost', 1);
       },
     });
+    const service = await starting;
     announce(service);
     logger.info({ url: service.url }, 'serving');
   } catch (error) {

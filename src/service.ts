@@ -7,7 +7,6 @@ import { type INestApplication, Logger as NestLogger, type LoggerService } from 
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { AccessService } from './access/access.service.js';
 import { type Bootstrapped, bootstrap } from './access/bootstrap.js';
@@ -41,27 +40,51 @@ export async function startService({ settings, logger, onLost }: ServiceOptions)
   // a policy that is wrong ends the start before anything is opened
   const policyText = await readPolicyFile(settings.policyFile);
   const platform = await openPlatform({ settings, purpose: 'serve', logger, onLost });
+  let app: NestFastifyApplication | undefined;
   try {
-    const app = await createApp(platform);
+    app = await createApp(platform);
     const bootstrapped = await bootstrap(app.get(AccessService), settings.bootstrap, async () => policyText);
     await app.listen(settings.port, settings.host);
     const internal = settings.internalPort === undefined ? undefined : await listenInside(app, settings);
     const { port } = app.getHttpServer().address() as AddressInfo;
-    return {
-      app,
-      platform,
-      url: `http://${settings.host === '0.0.0.0' ? '127.0.0.1' : settings.host}:${port}`,
-      bootstrapped,
-      async stop() {
-        internal?.close();
-        await app.close();
-        await platform.close();
-      },
-    };
+    return serviceOf(app, platform, { port, bootstrapped, internal });
   } catch (error) {
+    // its sweep would go on, on a record that is closed, and keep a command from ending
+    await app?.close().catch(() => undefined);
     await platform.close();
     throw error;
   }
+}
+
+interface Listening {
+  port: number;
+  bootstrapped: Bootstrapped;
+  internal?: Server;
+}
+
+function serviceOf(
+  app: NestFastifyApplication,
+  platform: Platform,
+  { port, bootstrapped, internal }: Listening,
+): Service {
+  return {
+    app,
+    platform,
+    url: `http://${reachableHost(platform.settings.host)}:${port}`,
+    bootstrapped,
+    async stop() {
+      internal?.close();
+      await app.close();
+      await platform.close();
+    },
+  };
+}
+
+/** All addresses of this host are no address to go to; IPv6 stands in brackets in a URL (RFC 3986 §3.2.2). */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** The application on an opened platform, not yet listening. */
@@ -76,7 +99,7 @@ export async function createApp(platform: Platform): Promise<NestFastifyApplicat
     secure: settings.publicUrl.startsWith('https:'),
     internalPort: settings.internalPort,
   });
-  installMethodNotAllowed(adapter.getInstance() as unknown as FastifyInstance);
+  installMethodNotAllowed(adapter.getInstance());
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.on(platform), adapter, {
     bodyParser: false,
     logger: nestLogger(logger),
@@ -101,7 +124,7 @@ async function serveDocs(app: INestApplication): Promise<void> {
 
 /** A second door for metrics and docs; what may pass it is decided by the hook that sees the port. */
 async function listenInside(app: NestFastifyApplication, { internalPort, host }: Settings): Promise<Server> {
-  const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const fastify = app.getHttpAdapter().getInstance();
   const server = createServer((request, response) => fastify.routing(request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

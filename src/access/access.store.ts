@@ -39,12 +39,13 @@ const clientOf = (row: ClientRecord): ClientRow => ({
 const CLIENT_COLUMNS =
   'client_id, program_id, name, mode, scopes, api_client.created_at_ms, revoked_at_ms from api_client join program using (program_id)';
 
-export function openAccessStore(pool: Pick<pg.Pool, 'query'>): AccessStore {
-  async function read<R extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<R[]> {
+/** @param ownPool for what revocation hangs on; token requests, which anybody can make, go to the other one */
+export function openAccessStore(pool: Pick<pg.Pool, 'query'>, ownPool: Pick<pg.Pool, 'query'> = pool): AccessStore {
+  async function read<R extends pg.QueryResultRow>(text: string, values: unknown[] = [], from = ownPool): Promise<R[]> {
     try {
       // the driver knows query_timeout of a single query, its types do not
       const query: pg.QueryConfig & { query_timeout: number } = { text, values, query_timeout: QUERY_TIMEOUT_MS };
-      return (await withinTimeout(pool.query<R>(query))).rows;
+      return (await withinTimeout(from.query<R>(query))).rows;
     } catch (error) {
       throw new ServiceError('record.unavailable', 'The record did not answer.', { retryAfterSeconds: 1 }, error);
     }
@@ -78,7 +79,11 @@ export function openAccessStore(pool: Pick<pg.Pool, 'query'>): AccessStore {
       return rows.map(clientOf);
     },
     async credentials(clientId) {
-      const [row] = await read<ClientRecord>(`select secret_hash, ${CLIENT_COLUMNS} where client_id = $1`, [clientId]);
+      const [row] = await read<ClientRecord>(
+        `select secret_hash, ${CLIENT_COLUMNS} where client_id = $1`,
+        [clientId],
+        pool,
+      );
       return row && { ...clientOf(row), secretHash: row.secret_hash };
     },
   };

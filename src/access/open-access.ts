@@ -14,8 +14,9 @@ export function openAccess(
   lanes: Lanes,
   ring: Pick<KeyRing, 'token'>,
   jwt: JwtService = new JwtService(),
+  ownPool = pool,
 ): AccessService {
-  const store = openAccessStore(pool);
+  const store = openAccessStore(pool, ownPool);
   return new AccessService({
     store,
     lanes,

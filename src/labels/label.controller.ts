@@ -8,15 +8,16 @@ import { idOf, uuidOf } from '../kernel/ids.js';
 import { callerOf, RequireScope } from '../platform/http/access.hook.js';
 import { JsonBody } from '../platform/http/json-body.docs.js';
 import { problemAnswer } from '../platform/http/problem.docs.js';
-import { bodyValidator, invalid } from '../platform/http/validator.js';
+import { bodyValidator, invalid, queryValidator } from '../platform/http/validator.js';
 import type { KeyRing } from '../platform/keys/key-ring.js';
 import { sealNow } from '../platform/keys/seal-now.js';
 import type { Lanes } from '../platform/lane/lane.types.js';
 import { KEY_RING, LANES } from '../platform/platform.tokens.js';
 import { type Label, labelCommand } from './label.command.js';
-import { labelAnswer, labelErrors, labelRequest } from './label.schema.js';
+import { labelAnswer, labelErrors, labelRequest, noQuery } from './label.schema.js';
 
 const parse = bodyValidator(labelRequest);
+const parseNoQuery = queryValidator(noQuery);
 
 @ApiTags('Labels')
 @ApiDefaultResponse(problemAnswer('Any other error'))
@@ -36,6 +37,7 @@ export class LabelController {
   @ApiCreatedResponse({ standardSchema: labelAnswer })
   @ApiNotFoundResponse(problemAnswer('decision.not_found'))
   async label(@Req() request: FastifyRequest) {
+    parseNoQuery(request.query);
     const body = parse(request.body);
     const errors = labelErrors(body);
     if (errors.length > 0) throw invalid(errors);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { FieldError } from '../kernel/errors.js';
-import { callerId, line, time } from '../platform/http/wire.schema.js';
+import { callerId, factTime, line, time } from '../platform/http/wire.schema.js';
 
 const TARGETS = ['decisionId', 'eventId', 'accountId'] as const;
 
@@ -11,13 +11,14 @@ export const labelRequest = z
     accountId: callerId('A whole account').optional(),
     label: z.enum(['fraud', 'legitimate']),
     source: line(64).describe('chargeback, complaint, verdict …'),
-    labelledAt: time().optional().describe('When it became known; default now'),
+    labelledAt: factTime().optional().describe('When it became known; default now'),
     note: z.string().min(1).max(2000).optional(),
   })
   .meta({
     id: 'LabelRequest',
     examples: [{ decisionId: 'dec_01m80csf6j7m6ggdwzjpwtktbe', label: 'fraud', source: 'chargeback' }],
   });
+export const noQuery = z.strictObject({});
 export type LabelRequest = z.infer<typeof labelRequest>;
 
 /** A label is of exactly one thing. */

@@ -54,7 +54,7 @@ export async function openPlatform({ settings, purpose, logger, onLost }: Platfo
       );
     // at start, too: an instance that is restarted every day never lives until the first time of the timer
     if (purpose === 'serve') await makePartitions();
-    const partitions = setInterval(makePartitions, PARTITIONS_EVERY_MS);
+    const partitions = setInterval(() => void makePartitions(), PARTITIONS_EVERY_MS);
     partitions.unref();
     return {
       settings,

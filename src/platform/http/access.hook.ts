@@ -28,8 +28,8 @@ declare module 'fastify' {
 }
 
 /** The scope that a route needs; a route below /v1 without one is refused at start. */
-export const RequireScope = (scope: string) =>
-  applyDecorators(RouteConfig({ scope }), ApiBearerAuth('clientToken'), ApiExtension('x-scope', scope));
+export const RequireScope = (scope: string, more: { bodyBytes?: number; yaml?: boolean } = {}) =>
+  applyDecorators(RouteConfig({ scope, ...more }), ApiBearerAuth('clientToken'), ApiExtension('x-scope', scope));
 
 /** Knows the caller before a body is read: what is not allowed costs no parsing. */
 export function installAccessHook(fastify: FastifyInstance, authenticate: Authenticate): void {

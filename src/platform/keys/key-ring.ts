@@ -6,6 +6,7 @@
  * `data.<program>.<YYYY-MM>`, one for each program and month, made when first needed.
  */
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { ServiceError } from '../../kernel/errors.js';
 import { KeyStoreError, type KeyStore } from './key-store.js';
 import { lru } from './lru.js';
 import { unwrap, wrap } from './master-key.js';
@@ -24,9 +25,12 @@ export interface KeyRing {
   subjectName(programId: number, kind: string, value: string): string;
   /** Blind index of an account: 32 lower-case hex digits. */
   accountKey(programId: number, accountId: string): string;
-  /** The key of that program and month, made where it is missing. `atMs` is of the record's clock. */
+  /**
+   * The key of that program and month, made where it is missing. `atMs` is of the record's clock. Throws
+   * `record.unavailable` where the store does not answer.
+   */
   sealKey(programId: number, atMs: number): Promise<SealKey>;
-  /** The key that a ciphertext names, or undefined where there is none (any more). */
+  /** The key that a ciphertext names, or undefined where there is none (any more). Throws `record.unavailable`, too. */
   sealKeyById(kid: string): Promise<SealKey | undefined>;
 }
 
@@ -113,6 +117,13 @@ function dataKeyName(programId: number, atMs: number): string {
   return `data.${programId}.${String(at.getUTCFullYear()).padStart(4, '0')}-${month}`;
 }
 
+/** A store that is away comes back: callers are told to repeat, as where the record is away. */
+function keyUnread(error: unknown): never {
+  if (error instanceof KeyStoreError) throw error;
+  const detail = 'The key store did not answer in time; repeat with the same id.';
+  throw new ServiceError('record.unavailable', detail, { retryAfterSeconds: 1 }, error);
+}
+
 function sealKeys(store: KeyStore, master: SealKey): Pick<KeyRing, 'sealKey' | 'sealKeyById'> {
   const cached = lru<Promise<SealKey>>(MOST_SEAL_KEYS);
 
@@ -120,7 +131,7 @@ function sealKeys(store: KeyStore, master: SealKey): Pick<KeyRing, 'sealKey' | '
   function once(kid: string, read: () => Promise<Buffer>): Promise<SealKey> {
     const found = cached.get(kid);
     if (found) return found;
-    const reading = read().then((key) => ({ kid, key: createSecretKey(key) }));
+    const reading = read().then((key) => ({ kid, key: createSecretKey(key) }), keyUnread);
     reading.catch(() => cached.delete(kid));
     return cached.put(kid, reading);
   }
@@ -134,7 +145,7 @@ function sealKeys(store: KeyStore, master: SealKey): Pick<KeyRing, 'sealKey' | '
     async sealKeyById(kid) {
       // a kid comes out of a row: it names no other key and no other file
       if (!DATA_KEY.test(kid)) return undefined;
-      const wrapped = cached.get(kid) ? undefined : await store.get(kid);
+      const wrapped = cached.get(kid) ? undefined : await store.get(kid).catch(keyUnread);
       if (!wrapped) return cached.get(kid);
       return once(kid, async () => unwrap(master, kid, wrapped));
     },

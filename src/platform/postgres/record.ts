@@ -57,7 +57,7 @@ const MAY_CHANGE_TABLES = `select current_setting('server_version_num')::int as 
   from pg_namespace s where s.nspname = 'pointguard'`;
 
 /** Both pools on one login, and their end. */
-function poolsOf(service: ClientConfig): Pick<OpenRecord, 'pool' | 'ownPool'> & { end(): Promise<void> } {
+function poolsOf(service: ClientConfig): Pick<OpenRecord, 'pool' | 'ownPool'> & { end: () => Promise<void> } {
   const pool = poolOf(service, CALLERS_CONNECTIONS);
   const ownPool = poolOf(service, OWN_CONNECTIONS);
   return {

@@ -5,7 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AccessModule } from '../../../src/access/access.module.js';
 import { AccessService } from '../../../src/access/access.service.js';
-import { KEY_RING, LANES, RECORD } from '../../../src/platform/platform.tokens.js';
+import { KEY_RING, LANES, OWN_RECORD, RECORD } from '../../../src/platform/platform.tokens.js';
 import { type AccessWorld, accessWorld, OPERATOR, POLICY_TEXT } from './access-world.js';
 
 let world: AccessWorld;
@@ -20,10 +20,11 @@ beforeAll(async () => {
   @Module({
     providers: [
       { provide: RECORD, useValue: pool },
+      { provide: OWN_RECORD, useValue: pool },
       { provide: LANES, useValue: lanes },
       { provide: KEY_RING, useValue: ring },
     ],
-    exports: [RECORD, LANES, KEY_RING],
+    exports: [RECORD, OWN_RECORD, LANES, KEY_RING],
   })
   class Platform {}
 

@@ -145,7 +145,8 @@ describe('seal keys', () => {
   test('a failure is not kept', async () => {
     const { get } = memory.store;
     memory.store.get = () => Promise.reject(new Error('down'));
-    await expect(ring.sealKey(7, NOVEMBER)).rejects.toThrow('down');
+    await expect(ring.sealKey(7, NOVEMBER)).rejects.toMatchObject({ code: 'record.unavailable' });
+    await expect(ring.sealKeyById('data.7.2026-11')).rejects.toMatchObject({ code: 'record.unavailable' });
     memory.store.get = get;
     await expect(ring.sealKey(7, NOVEMBER)).resolves.toMatchObject({ kid: 'data.7.2026-11' });
   });

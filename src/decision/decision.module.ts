@@ -12,6 +12,7 @@ import type { ListSlice } from '../lists/list.slice.js';
 import { POLICIES, PolicyModule } from '../policy/policy.module.js';
 import { PolicyService } from '../policy/policy.service.js';
 import type { PolicySlice } from '../policy/policy.slice.js';
+import { BatchController } from './batch.controller.js';
 import { AppealController } from './appeal.controller.js';
 import { DecisionController } from './decision.controller.js';
 import { DecisionService } from './decision.service.js';
@@ -28,7 +29,7 @@ const SLICES = Symbol('decision slices');
 
 @Module({
   imports: [PolicyModule, ListsModule, SignalsModule],
-  controllers: [DecisionController, AppealController, TestClockController],
+  controllers: [BatchController, DecisionController, AppealController, TestClockController],
   providers: [
     { provide: DecisionStore, useFactory: (pool: pg.Pool) => new DecisionStore(pool), inject: [RECORD] },
     {

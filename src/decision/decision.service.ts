@@ -1,10 +1,11 @@
 import type { Actor } from '../audit/core/chain.js';
 import { within } from '../kernel/deadline.js';
 import { ServiceError, unwrap } from '../kernel/errors.js';
-import { uuidOf } from '../kernel/ids.js';
+import { idOf, uuidOf } from '../kernel/ids.js';
 import { canonicalIp } from '../kernel/network.js';
 import { randomBytes } from '../kernel/random.js';
 import type { KeyRing } from '../platform/keys/key-ring.js';
+import { SealError } from '../platform/keys/seal.js';
 import { sealNow, unseal } from '../platform/keys/seal-now.js';
 import type { Lanes } from '../platform/lane/lane.types.js';
 import type { Metrics } from '../platform/telemetry/metrics.js';
@@ -51,7 +52,8 @@ export interface OpenAppeal {
   decision: Decision;
   atMs: number;
   dueAtMs: number;
-  note: string;
+  /** Null once the key that it was sealed under is gone. */
+  note: string | null;
 }
 
 export interface DecideOptions {
@@ -145,9 +147,26 @@ export class DecisionService {
     const waiting = await this.parts.store.openAppeals(programId, limit);
     const opened = waiting.map(async ({ note, ...appeal }) => ({
       ...appeal,
-      note: await unseal(this.parts.keys, programId, note, APPEAL),
+      note: await this.noteOf(programId, note),
     }));
     return Promise.all(opened);
+  }
+
+  /** One note that cannot be read must not hide the other appeals. */
+  private async noteOf(programId: number, sealed: Buffer): Promise<string | null> {
+    try {
+      return await unseal(this.parts.keys, programId, sealed, APPEAL);
+    } catch (error) {
+      if (error instanceof SealError) return null;
+      throw error;
+    }
+  }
+
+  /** The id of the decision that a transaction has. */
+  async idOfTransaction(programId: number, transactionId: string): Promise<string> {
+    const [decision] = await this.parts.store.list(programId, { transactionId, limit: 1 });
+    if (!decision) throw noSuch();
+    return idOf('dec', decision.decisionId);
   }
 
   /** The decision as it reads now. */

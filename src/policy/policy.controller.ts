@@ -1,11 +1,8 @@
 import { applyDecorators, Controller, Get, HttpCode, Inject, Post, Req } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import {
-  ApiBearerAuth,
   ApiConsumes,
   ApiCreatedResponse,
   ApiDefaultResponse,
-  ApiExtension,
   ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
@@ -30,9 +27,7 @@ const parseNoBody = bodyValidator(z.strictObject({}));
 /** A document may be longer than other bodies, and may be YAML: the HTTP server reads both from the route's configuration. */
 const DocumentBody = () =>
   applyDecorators(
-    RouteConfig({ scope: 'policy', bodyBytes: LARGEST_POLICY_BYTES, yaml: true }),
-    ApiBearerAuth('clientToken'),
-    ApiExtension('x-scope', 'policy'),
+    RequireScope('policy', { bodyBytes: LARGEST_POLICY_BYTES, yaml: true }),
     ApiConsumes('application/json', 'application/yaml'),
     JsonBody(wire.draftRequest),
   );
@@ -67,10 +62,12 @@ export class PolicyController {
   @ApiOperation({
     operationId: 'draftPolicy',
     summary: 'Keep a document as the next version',
-    description: 'It is a draft until it is activated. A document that is wrong disturbs nothing.',
+    description:
+      'It is a draft until it is activated. A document that is wrong disturbs nothing; each ' +
+      'mistake is answered with pointer, line and column.',
   })
   @ApiCreatedResponse({ standardSchema: wire.draftAnswer })
-  @ApiUnprocessableEntityResponse(problemAnswer('policy.invalid: each mistake with pointer, line and column'))
+  @ApiUnprocessableEntityResponse(problemAnswer('request.invalid, policy.invalid'))
   async draft(@Req() request: FastifyRequest) {
     parseNoQuery(request.query);
     const document = wire.documentText(request.body);

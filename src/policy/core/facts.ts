@@ -74,7 +74,7 @@ export const FACTS = {
     'The IP address is a relay’s that many members share by no choice of their own, such as iCloud Private Relay',
     'no `ip`, or a private one',
   ),
-  'network.prefix': sent('The /24 or /48 of the IP address', { absent: 'no `ip`' }),
+  'network.prefix': sent('The /24 or /48 of the IP address', { absent: 'no `ip`', personal: true }),
   'location.lat': number('Latitude', 'degrees', { personal: true }),
   'location.lon': number('Longitude', 'degrees', { personal: true }),
   'authentication.method': sent('How the member signed in'),

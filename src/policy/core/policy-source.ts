@@ -65,7 +65,7 @@ export const pointerOf = (path: Path): string =>
 
 /** Reads a document, or says what makes it unreadable. */
 export function readPolicySource(text: string): PolicySource | { problems: PolicyProblem[] } {
-  const refused = refusedBySize(text) ?? refusedByTokens(text);
+  const refused = refusedBySize(text) ?? refusedByLetters(text) ?? refusedByTokens(text);
   if (refused) return { problems: [refused] };
   const lines = new LineCounter();
   // duplicate keys are found below: the library compares each key with each other, which takes seconds for 256 KiB
@@ -99,6 +99,18 @@ function place(lines: LineCounter, offset: number): Place {
   const { line, col } = lines.linePos(offset);
   // an empty text has no lines
   return { line: Math.max(1, line), column: Math.max(1, col) };
+}
+
+/** What no editor shows and PostgreSQL cannot keep: it may stand in comments, which the library reads over. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
+
+function refusedByLetters(text: string): PolicyProblem | undefined {
+  const at = text.search(CONTROL);
+  if (at < 0) return undefined;
+  const before = text.slice(0, at).split('\n');
+  const message = 'expected text without control characters';
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, path: '', pointer: '', message };
 }
 
 function refusedBySize(text: string): PolicyProblem | undefined {

@@ -323,3 +323,8 @@ describe('a document that would cost or deceive', () => {
     expect(bad).toBeGreaterThan(500);
   });
 });
+
+it('a control character is refused where it stands, in a comment too', () => {
+  const parsed = parsePolicy('version: 1\n# a\u0000b\n');
+  expect(parsed).toMatchObject({ problems: [{ line: 2, column: 4, message: expect.stringContaining('control') }] });
+});

@@ -1,7 +1,8 @@
 /** `pointguard reviews`: a review can be worked without a console; what is done is audited under the operator's name. */
 import type { Command } from 'commander';
+import { type Decision, isoTime } from '../decision/core/decision.js';
 import { renderDecision } from '../decision/core/render.js';
-import type { Acting } from '../decision/decision.service.js';
+import type { Acting, OpenAppeal } from '../decision/decision.service.js';
 import { ServiceError } from '../kernel/errors.js';
 import type { CliContext, OpenedRecord } from './context.js';
 import { endPlainly, PlainFailure } from './plain-failure.js';
@@ -19,14 +20,14 @@ export function register(program: Command, context: CliContext): void {
       .description(description)
       .requiredOption('--program <name>', 'the program that they belong to');
 
-  inProgram('list', 'what waits, newest first')
-    .option('--limit <n>', 'at most so many', '50')
+  inProgram('list', 'reviews, newest first, and open appeals, the most urgent first')
+    .option('--limit <n>', 'at most so many of each', '50')
     .action((options: ProgramOption & { limit: string }) => list(context, options));
   inProgram('release', 'approve: the points may move')
-    .argument('<decisionId>', 'a decision in review, expired from one, or denied')
+    .argument('<decisionId>', 'a decision in review, expired from one, or denied; upholds its appeal')
     .action((id: string, options: ProgramOption) => release(context, id, options));
   inProgram('deny', 'refuse: the points stay')
-    .argument('<decisionId>', 'a decision in review')
+    .argument('<decisionId>', 'a decision in review, or any with an open appeal, which it rejects')
     .action((id: string, options: ProgramOption) => deny(context, id, options));
 }
 
@@ -34,15 +35,32 @@ const list = (context: CliContext, options: ProgramOption & { limit: string }): 
   inRecord(context, options, async ({ decisions }, { program }) => {
     const limit = Math.min(Math.max(1, Number.parseInt(options.limit, 10) || 50), 200);
     const waiting = await decisions.list(program.programId, { status: 'in_review', limit });
-    printTable(
-      ['DECISION', 'ACCOUNT', 'TYPE', 'POINTS', 'ASKED', 'ENDS', 'WHY'],
-      waiting.map((decision) => {
-        const { decisionId, accountId, type, points, evaluatedAt, hold, reasons } = renderDecision(decision);
-        const why = reasons.map(({ code }) => code).join(', ');
-        return [decisionId, accountId, type, String(points), evaluatedAt, hold?.expiresAt ?? '', why];
-      }),
-    );
+    printTable(['DECISION', 'ACCOUNT', 'TYPE', 'POINTS', 'ASKED', 'ENDS', 'WHY'], waiting.map(reviewRow));
+    const appeals = await decisions.appeals(program.programId, limit);
+    if (appeals.length === 0) return;
+    console.log('\nOpen appeals');
+    printTable(['DECISION', 'ACCOUNT', 'TYPE', 'POINTS', 'STATUS', 'APPEALED', 'DUE', 'NOTE'], appeals.map(appealRow));
   });
+
+function reviewRow(decision: Decision): string[] {
+  const { decisionId, accountId, type, points, evaluatedAt, hold, reasons } = renderDecision(decision);
+  const why = reasons.map(({ code }) => code).join(', ');
+  return [decisionId, accountId, type, String(points), evaluatedAt, hold?.expiresAt ?? '', why];
+}
+
+function appealRow({ decision, atMs, dueAtMs, note }: OpenAppeal): string[] {
+  const { decisionId, accountId, type, points, status } = renderDecision(decision);
+  const words = note === null ? '(erased)' : onOneLine(note);
+  return [decisionId, accountId, type, String(points), status, isoTime(atMs), isoTime(dueAtMs), words];
+}
+
+const LONGEST_NOTE = 120;
+
+/** A stranger wrote it: no line of its own, no sequence that the terminal would obey, no letter that turns the text round. */
+function onOneLine(text: string): string {
+  const line = text.replaceAll(/[\p{C}\p{Z}]+/gu, ' ').trim();
+  return line.length > LONGEST_NOTE ? `${line.slice(0, LONGEST_NOTE - 1).toWellFormed()}…` : line;
+}
 
 const release = (context: CliContext, id: string, options: ProgramOption): Promise<void> =>
   inRecord(context, options, async ({ decisions }, acting) => {

@@ -5,7 +5,7 @@ import type { Policy, SubjectKind } from '../policy/core/policy.js';
 import type { PolicySlice } from '../policy/policy.slice.js';
 import { judge, plan } from '../velocity/core/limits.js';
 import { subjectSlice } from '../velocity/subject.slice.js';
-import { closeAppeals } from './appeal.slice.js';
+import { appealSlice, closeAppeals } from './appeal.slice.js';
 import { needDecision, noSuchDecision } from './call.command.js';
 import { applyChange, applyEndIfDue } from './change.js';
 import { type Decision, type DecisionRequest, isoTime } from './core/decision.js';
@@ -32,6 +32,7 @@ export function approveCommand(policies: PolicySlice, input: ApproveInput): Lane
     priority: 'decision',
     needs(batch) {
       needDecision(batch, input.decisionId);
+      batch.use(appealSlice).want(input.decisionId);
       const inForce = batch.use(policies).active;
       if (inForce) batch.use(subjectSlice).want(planFor(inForce.policy).reads);
     },
@@ -58,6 +59,7 @@ export function approveCommand(policies: PolicySlice, input: ApproveInput): Lane
 
 /** What is approved answers the appeals of its decision, too. */
 function release(batch: Batch, change: Change, actor: Actor): Decision {
-  closeAppeals(batch, change.decision.decisionId, 'upheld');
-  return readAt(applyChange(batch, change, actor), batch.nowMs);
+  const approved = applyChange(batch, change, actor);
+  closeAppeals(batch, approved.decisionId, 'upheld', actor);
+  return readAt(approved, batch.nowMs);
 }

@@ -3,7 +3,7 @@ import type { Actor } from '../audit/core/chain.js';
 import { auditSlice } from '../audit/audit.slice.js';
 import type { Batch, LaneCommand } from '../platform/lane/lane.types.js';
 import { subjectSlice } from '../velocity/subject.slice.js';
-import { closeAppeals } from './appeal.slice.js';
+import { appealSlice, closeAppeals } from './appeal.slice.js';
 import { applyChange, applyEndIfDue } from './change.js';
 import type { Decision } from './core/decision.js';
 import { type Calls, readAt, transition } from './core/transitions.js';
@@ -29,7 +29,10 @@ export function callCommand<C extends 'commit' | 'cancel' | 'reverse' | 'refuse'
   return {
     name,
     priority: 'decision',
-    needs: (batch) => needDecision(batch, decisionId),
+    needs(batch) {
+      needDecision(batch, decisionId);
+      if (name === 'refuse') batch.use(appealSlice).want(decisionId);
+    },
     step(batch) {
       const found = batch.use(decisionSlice).id(decisionId);
       return found ? callOn(batch, name, found, call, actor) : noSuchDecision();
@@ -46,9 +49,11 @@ function callOn<C extends 'commit' | 'cancel' | 'reverse' | 'refuse'>(
 ): Decision | Refusal {
   const decision = applyEndIfDue(batch, found);
   const change = transition(name, decision, call, batch.nowMs);
-  if ('refused' in change) return change;
-  if (name === 'refuse') closeAppeals(batch, decision.decisionId, 'rejected');
-  return readAt(applyChange(batch, change, actor), batch.nowMs);
+  const changed = 'refused' in change ? change : applyChange(batch, change, actor);
+  // an appeal is answered whatever its decision has become: where there is nothing to refuse, it is all that is refused
+  const answers = name === 'refuse' && closeAppeals(batch, decision.decisionId, 'rejected', actor);
+  if ('refused' in changed) return answers ? readAt(decision, batch.nowMs) : changed;
+  return readAt(changed, batch.nowMs);
 }
 
 /** Gives back a hold whose end is due: the sweep's command. Answers whether there was one. */

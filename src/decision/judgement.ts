@@ -3,7 +3,7 @@ import type { SealKey } from '../platform/keys/seal.js';
 import type { Batch } from '../platform/lane/lane.types.js';
 import type { ListedValues, ListMatch } from '../lists/core/list-index.js';
 import type { ListSlice } from '../lists/list.slice.js';
-import type { Facts, LimitFacts } from '../policy/core/facts.js';
+import type { FactPath, Facts, LimitFacts } from '../policy/core/facts.js';
 import type { Outcome, Policy, SubjectKind } from '../policy/core/policy.js';
 import type { PolicySlice } from '../policy/policy.slice.js';
 import { factsOf, type IpFacts, whereaboutsOf } from '../signals/core/facts.js';
@@ -154,15 +154,12 @@ const listedValues = (request: DecisionRequest): ListedValues => ({
   employee: request.employeeId,
 });
 
-const JOURNEY = /\bsignals\.(speedKmh|impossibleSpeed|countryChanged|distanceKm)\b/;
-const askers = new WeakMap<Policy, boolean>();
+const JOURNEYS: readonly FactPath[] = [
+  'signals.distanceKm',
+  'signals.speedKmh',
+  'signals.impossibleSpeed',
+  'signals.countryChanged',
+];
 
 /** Whether a policy's rules look at journeys: where none does, nothing is remembered of where members are. */
-function asksForJourneys(policy: Policy): boolean {
-  let asks = askers.get(policy);
-  if (asks === undefined) {
-    asks = policy.rules.rules.some(({ when }) => JOURNEY.test(when));
-    askers.set(policy, asks);
-  }
-  return asks;
-}
+const asksForJourneys = ({ rules }: Policy): boolean => JOURNEYS.some((fact) => rules.facts.has(fact));

@@ -1,5 +1,5 @@
 import type { KeyRing } from '../platform/keys/key-ring.js';
-import { open, type SealKey, seal, sealedKid } from '../platform/keys/seal.js';
+import { open, SealError, type SealKey, seal, sealedKid } from '../platform/keys/seal.js';
 import type { Batch, LaneTransaction, Row, Slice, Statement } from '../platform/lane/lane.types.js';
 import { byteaArray, byteaOf } from '../platform/postgres/binary-array.js';
 import type { LastSeen } from '../signals/core/location.js';
@@ -57,7 +57,9 @@ export class LastSeenRows {
     const sealed = byteaOf(row.seen ?? '');
     const key = await this.keys.sealKeyById(sealedKid(sealed) ?? '');
     // a key that is gone was destroyed on purpose: what it sealed is forgotten
-    if (key) this.seen.set(accountKey, JSON.parse(open(key, sealed, this.context(accountKey))) as LastSeen);
+    if (!key) return;
+    const text = openedOrNone(key, sealed, this.context(accountKey));
+    if (text !== undefined) this.seen.set(accountKey, JSON.parse(text) as LastSeen);
   }
 
   write(transaction: LaneTransaction): Promise<unknown> | undefined {
@@ -75,6 +77,16 @@ export class LastSeenRows {
   /** Bound to its account: a value moved to another row does not open. */
   private context(accountKey: string): string {
     return `account_seen/${this.programId}/${accountKey}`;
+  }
+}
+
+/** A damaged value is not known, and written anew by the next decision: an account must not stay undecidable for it. */
+function openedOrNone(key: SealKey, sealed: Buffer, context: string): string | undefined {
+  try {
+    return open(key, sealed, context);
+  } catch (error) {
+    if (error instanceof SealError) return undefined;
+    throw error;
   }
 }
 

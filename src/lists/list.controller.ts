@@ -128,11 +128,11 @@ export class ListController {
     summary: 'Take an entry out of force',
     description: 'It stays to be read, as `removed`. Removing it again changes nothing.',
   })
-  @TheList()
   @ApiParam({ name: 'id', description: 'entryId', schema: { type: 'string' } })
+  @TheList()
   @JsonBody(wire.removeListEntryRequest)
   @ApiOkResponse({ standardSchema: wire.listEntryAnswer })
-  @ApiNotFoundResponse(problemAnswer('list.not_found'))
+  @ApiNotFoundResponse(problemAnswer('route.not_found, list.not_found'))
   async remove(@Req() request: FastifyRequest) {
     const list = listOf(request);
     parseRemoveQuery(request.query);

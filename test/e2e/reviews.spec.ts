@@ -8,6 +8,7 @@ import { operator } from '../../src/cli/with-access.js';
 import { renderDecision } from '../../src/decision/core/render.js';
 import { type Acting, DecisionService } from '../../src/decision/decision.service.js';
 import type { ErrorCode, ServiceError } from '../../src/kernel/errors.js';
+import { uuidOf } from '../../src/kernel/ids.js';
 import { policyWith, startTestService, type TestService } from '../support/service.js';
 import { type Answer, type Backend, backendOf } from './backend.js';
 
@@ -110,6 +111,21 @@ describe('approving', () => {
     expect(await refusalOf(approve(review))).toEqual(['decision.limit', 'expired']);
     expect((await backend.find(review.body.decisionId)).body).toEqual(before.body);
     expect(await backend.used('ip', { type: 'earn', ip: '203.0.113.2' })).toBe(60);
+  });
+
+  it('an appeal of the same batch as the verdict before it stays open; the one before it is answered', async () => {
+    const stateOf = (id: string) =>
+      service.database.query('select state from pointguard.appeal where decision_id = $1 order by appeal_id', [
+        uuidOf('dec', id),
+      ]);
+    const review = await inReview();
+    const { decisionId } = review.body;
+    await decisions.appeal(ACTING, decisionId, 'before it');
+    // verdicts go before what can wait: the second appeal comes after the refusal, in its batch
+    await Promise.all([refuse(review), decisions.appeal(ACTING, decisionId, 'after it')]);
+    expect(await stateOf(decisionId)).toEqual([{ state: 'rejected' }, { state: 'open' }]);
+    await refuse(review);
+    expect(await stateOf(decisionId)).toEqual([{ state: 'rejected' }, { state: 'rejected' }]);
   });
 
   it('an appeal against a deny: held, or 409 while there is no room', async () => {

@@ -20,6 +20,7 @@ import { build, cloneRecord } from '../support/clone.js';
 import { type Message, type RecordProcess, recordProcess, type Where } from '../support/record-process.js';
 
 const isRoot = process.getuid?.() === 0;
+if (!isRoot) process.stdout.write('not run: the embedded record as root and as another user (needs root)\n');
 const started: ChildProcess[] = [];
 const homes = new Set<string>();
 let top: string;

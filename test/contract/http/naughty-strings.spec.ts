@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { open, sealedKid } from '../../../src/platform/keys/seal.js';
+import { unseal } from '../../../src/platform/keys/seal-now.js';
 import { startTestService, type TestService, transaction } from '../../support/service.js';
 import { faultsOf, pointerFaultsOf, withValue } from './surface.js';
 
@@ -145,3 +146,82 @@ test('the reason of a reversal, read back from the audit', async () => {
   expect(rows.map(({ reason }) => reason).sort()).toEqual(accepted.sort());
   expect(accepted.length).toBeGreaterThan(300);
 });
+
+interface FreeText {
+  path(at: number): string;
+  /** Names what it is of by the number of the string. */
+  body(text: string, at: number): object;
+  /** What the record has kept, by those names. */
+  rows: string;
+  /** The seal's purpose, where it is sealed. */
+  sealedFor?: string;
+}
+
+/** Decisions and entries that the texts are about, one a string, by the string's number. */
+const decisions: string[] = [];
+const entries: string[] = [];
+
+const FREE_TEXTS: Record<string, FreeText> = {
+  'the note of a label': {
+    path: () => '/v1/labels',
+    body: (note, at) => ({ eventId: `note-${at}`, label: 'fraud', source: 'chargeback', note }),
+    rows: `select event_id as name, note as text from pointguard.label where event_id like 'note-%'`,
+    sealedFor: 'label',
+  },
+  'the source of a label': {
+    path: () => '/v1/labels',
+    body: (source, at) => ({ eventId: `source-${at}`, label: 'legitimate', source }),
+    rows: `select event_id as name, source as text from pointguard.label where event_id like 'source-%'`,
+  },
+  'the note of an appeal': {
+    path: (at) => `/v1/decisions/${decisions[at]}/appeal`,
+    body: (note) => ({ note }),
+    rows: `select replace(d.transaction_id, 'appeal', 'note') as name, a.note as text
+      from pointguard.appeal a join pointguard.decision d using (program_id, decision_id)`,
+    sealedFor: 'appeal',
+  },
+  'the reason of a list entry': {
+    path: () => '/v1/lists/watch/entries',
+    body: (reason, at) => ({ subject: 'device', value: `reason-${at}`, reason }),
+    rows: `select value as name, reason as text from pointguard.list_entry where value like 'reason-%'`,
+  },
+  'the reason of its removal': {
+    path: (at) => `/v1/lists/watch/entries/${entries[at]}/remove`,
+    body: (reason) => ({ reason }),
+    rows: `select value as name, removed_reason as text from pointguard.list_entry
+      where value like 'removal-%' and removed_reason is not null`,
+  },
+};
+
+test('what the texts are about is made', async () => {
+  await each([...strings.keys()], async (at) => {
+    const body = transaction({ transactionId: `appeal-${at}` });
+    decisions[at] = (await service.post('/v1/decisions', body)).body.decisionId;
+    const entry = { subject: 'device', value: `removal-${at}`, reason: 'because' };
+    entries[at] = (await service.post('/v1/lists/watch/entries', entry)).body.entryId;
+  });
+  expect([...decisions, ...entries].filter((id) => !/^(dec|lst)_/.test(id))).toEqual([]);
+});
+
+test.each(Object.entries(FREE_TEXTS))('%s', async (_name, { path, body, rows, sealedFor }) => {
+  const sent = new Map<string, string>();
+  await each([...strings.entries()], async ([at, text]) => {
+    const answer = await service.post(path(at), body(text, at));
+    const isTaken = answer.status === 200 || answer.status === 201;
+    if (isTaken) sent.set(String(at), text);
+    expect(isTaken ? [] : faultsOf(answer, [422])).toEqual([]);
+  });
+  const kept = new Map<string, string>();
+  for (const { name, text } of await service.database.query<{ name: string; text: string | Buffer }>(rows)) {
+    const at = name.replace(/^\w+-/, '');
+    kept.set(at, typeof text === 'string' ? text : await opened(text, sealedFor ?? ''));
+  }
+  expect(kept).toEqual(sent);
+  // a note has lines, and is sealed: all but the empty one are taken
+  const least = sealedFor ? strings.filter((text) => text !== '').length : 301;
+  expect(sent.size).toBeGreaterThanOrEqual(least);
+});
+
+/** Of the only program of this record. */
+const opened = (sealed: Buffer, purpose: string): Promise<string> =>
+  unseal(service.service.platform.keys, 1, sealed, purpose);

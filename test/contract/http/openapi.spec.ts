@@ -137,6 +137,13 @@ describe('the document', () => {
     for (const { value } of examples) expect((await service.post('/v1/decisions?dryRun=true', value)).status).toBe(200);
   });
 
+  test('shows policies that the service takes', async () => {
+    const media = document.paths['/v1/policy/versions']?.post?.requestBody?.content['application/json'];
+    const examples = Object.values(media?.examples ?? {});
+    expect(examples.length).toBeGreaterThan(0);
+    for (const { value } of examples) expect((await service.post('/v1/policy/versions', value)).status).toBe(201);
+  });
+
   test('has examples that fit their schemas', () => {
     const ajv = ajvOf(document, false);
     for (const { operation } of operations) {
@@ -202,6 +209,25 @@ function ajvOf(given: Document, closed: boolean): Ajv2020 {
   return ajv;
 }
 
+interface CallOptions {
+  /** What stands in the path; an id may be given alone. */
+  path?: Record<string, string | number>;
+  id?: string;
+  query?: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+/** A value of each other subject, some of which the record cannot tell about. */
+const ON_A_LIST: [subject: string, value: string][] = [
+  ['account', 'one'],
+  ['ip', '203.0.113.0/24'],
+  ['email_domain', 'example.org'],
+  ['instrument', 'i'],
+  ['store', 's'],
+  ['employee', 'e'],
+];
+
 describe('answers are what is declared', () => {
   const seen = new Set<string>();
   let ajv: Ajv2020;
@@ -210,16 +236,19 @@ describe('answers are what is declared', () => {
   });
 
   /** Calls an operation by its id and holds the answer against what is declared for its status. */
-  async function call(
-    operationId: string,
-    options: { id?: string; query?: string; body?: unknown; headers?: Record<string, string> } = {},
-  ) {
+  async function call(operationId: string, options: CallOptions = {}) {
     const found = operations.find(({ operation }) => operation.operationId === operationId);
     if (!found) throw new Error(`no operation ${operationId}`);
     const { method, path, operation } = found;
-    const url = path.replace('{id}', options.id ?? '') + (options.query ?? '');
+    const given: Record<string, unknown> = { id: options.id, ...options.path };
+    const url = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(given[name])) + (options.query ?? '');
     const answer = await service.call(method.toUpperCase(), url, options.body, options.headers);
     const declared = operation.responses[answer.status] ?? operation.responses.default;
+    const { code } = answer.body as { code?: string };
+    const isSaid = code === undefined || !operation.responses[answer.status] || path === '/oauth/token';
+    if (!isSaid && !declared?.description.split(', ').includes(code)) {
+      throw new Error(`${operationId} ${answer.status} does not say ${code}`);
+    }
     const type = answer.headers.get('content-type')?.split(';')[0] ?? '';
     const schema = declared?.content?.[type]?.schema;
     if (!schema) throw new Error(`${operationId} ${answer.status} ${type} is not declared`);
@@ -290,35 +319,85 @@ describe('answers are what is declared', () => {
     await call('moveTestClock', { body: {} });
   });
 
+  test('of batches', async () => {
+    const items = [transaction(), { ...transaction(), points: 0 }, 7];
+    const { body } = await call('decideBatch', { body: { items } });
+    const decisionId = body.items[0].decision.decisionId;
+    const committed = await call('commitBatch', { body: { items: [{ decisionId }, { transactionId: 'none' }, {}] } });
+    expect(committed.body.items.map(({ status }: { status: number }) => status)).toEqual([200, 404, 422]);
+    await call('decideBatch', { body: { items: [] } });
+    await call('commitBatch', { body: { items: 7 } });
+  });
+
+  test('of appeals and labels', async () => {
+    const { decisionId: id } = (await call('decide', { body: transaction() })).body;
+    await call('appealDecision', { id, body: { note: 'It was me.\nOn my new phone.' } });
+    await call('appealDecision', { id, body: {} });
+    await call('appealDecision', { id: 'nothing', body: { note: 'It was me.' } });
+    const label = { label: 'fraud', source: 'chargeback' };
+    for (const target of [{ decisionId: id }, { eventId: 'e-1' }, { accountId: 'a-1' }]) {
+      const { body } = await call('label', { body: { ...label, ...target, note: 'As the bank says.' } });
+      expect(body).toMatchObject({ ...label, ...target });
+      expect(body).not.toHaveProperty('note');
+    }
+    await call('label', { body: { ...label, accountId: 'a-1', labelledAt: '2020-01-01T00:00:00+01:00' } });
+    await call('label', { body: { ...label, accountId: 'a-1', labelledAt: '9999-01-01T00:00:00Z' } });
+    await call('label', { body: { ...label, decisionId: 'dec_00000000000000000000000000' } });
+    await call('label', { body: label });
+  });
+
+  test('of lists', async () => {
+    const expiresAt = (await call('moveTestClock', { body: { advance: 'PT1H' } })).body.now as string;
+    const inADay = new Date(Date.parse(expiresAt) + 86_400_000).toISOString();
+    for (const list of ['block', 'allow', 'watch']) {
+      const body = { subject: 'device', value: `of-${list}`, reason: 'because', expiresAt: inADay };
+      const { entryId: id } = (await call('addListEntry', { path: { list }, body })).body;
+      await call('addListEntry', { path: { list }, body: { ...body, subject: 'store', expiresAt: undefined } });
+      for (const [subject, value] of [...ON_A_LIST, ['device', 'of-none']]) {
+        await call('addListEntry', { path: { list }, query: '?dryRun=true', body: { ...body, subject, value } });
+      }
+      await call('listListEntries', { path: { list } });
+      await call('listListEntries', { path: { list }, query: '?limit=1&state=active' });
+      await call('removeListEntry', { path: { list, id }, body: { reason: 'over' } });
+      const again = await call('removeListEntry', { path: { list, id }, body: { reason: 'again' } });
+      expect(again.body).toMatchObject({ list, state: 'removed', removedReason: 'over' });
+      await call('listListEntries', { path: { list }, query: '?state=removed' });
+      await call('removeListEntry', { path: { list, id }, body: {} });
+      await call('removeListEntry', { path: { list, id: 'nothing' }, body: { reason: 'over' } });
+      await call('addListEntry', { path: { list }, body: {} });
+      await call('addListEntry', { path: { list }, body: { ...body, expiresAt } });
+      await call('listListEntries', { path: { list }, query: '?limit=0' });
+    }
+    const path = { list: 'grey', id: 'nothing' };
+    await call('addListEntry', { path, body: {} });
+    await call('listListEntries', { path });
+    await call('removeListEntry', { path, body: {} });
+  });
+
+  test('of policies', async () => {
+    await call('getPolicy');
+    await call('getPolicy', { query: '?x=1' });
+    const { version } = (await call('draftPolicy', { body: { version: 1, mode: 'observe' } })).body;
+    await call('draftPolicy', { body: 'version: 1 # ours\n', headers: { 'content-type': 'application/yaml' } });
+    await call('getPolicy');
+    await call('activatePolicy', { path: { version } });
+    await call('activatePolicy', { path: { version } });
+    expect((await call('getPolicy')).body.active.version).toBe(version);
+    await call('activatePolicy', { path: { version: 1 } });
+    await call('getPolicy');
+    await call('activatePolicy', { path: { version: 99 } });
+    await call('activatePolicy', { path: { version }, query: '?x=1' });
+    await call('draftPolicy', { body: { version: 1, rules: [{ id: 'typo', when: 'type == "brun"' }] } });
+    await call('draftPolicy', { body: 'a: [', headers: { 'content-type': 'application/yaml' } });
+    await call('draftPolicy', { body: {}, query: '?x=1' });
+    await call('draftPolicy', { body: '{' });
+  });
+
   test('every operation and every success that is declared was seen', () => {
     for (const { operation } of operations) {
       for (const status of Object.keys(operation.responses).filter((name) => name.startsWith('2'))) {
         expect([...seen]).toContain(`${operation.operationId} ${status}`);
       }
     }
-  });
-});
-
-describe('the pages that show it', () => {
-  test('load nothing from elsewhere and allow nothing else', async () => {
-    const { headers, body: page } = await service.get('/docs');
-    expect(page).toContain('Pointguard API');
-    const references = [...(page as string).matchAll(/(?:src|href)=['"]([^'"]+)['"]/g)].map(([, url]) => url as string);
-    expect(references.length).toBeGreaterThan(3);
-    for (const reference of references) {
-      expect(reference).not.toMatch(/^(https?:)?\/\//);
-      expect((await service.get(new URL(reference, `${service.url}/docs`).pathname)).status).toBe(200);
-    }
-    // nothing in the page runs or is styled that the policy forbids
-    expect(page).not.toMatch(/<script(?![^>]*\bsrc=)[^>]*>\s*\S/);
-    const policy = headers.get('content-security-policy') ?? '';
-    expect(policy).toContain("script-src 'self'");
-    expect(policy).not.toMatch(/https?:|\*|unsafe-eval|script-src[^;]*unsafe-inline/);
-  });
-
-  test('carry the document with them', async () => {
-    const { body } = await service.get('/docs/swagger-ui-init.js');
-    expect(body).toContain('"/v1/decisions"');
-    expect(body).not.toMatch(/validator\.swagger\.io|validatorUrl/);
   });
 });

@@ -1,4 +1,4 @@
-/** What every answer has and has not, methods that a path does not know, proxies, and the inner port. */
+/** What every answer has and has not, methods that a path does not know, proxies, the pages that show the API, and the inner port. */
 import { createServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import pino from 'pino';
@@ -29,6 +29,12 @@ const ROUTES: [string, string, unknown?][] = [
   ['PUT', '/v1/decisions'],
   ['POST', '/v1/decisions', { bad: 1 }],
   ['POST', '/v1/decisions', '{'],
+  ['POST', '/v1/decisions/dec_00000000000000000000000000/appeal', { note: 'It was me.' }],
+  ['POST', '/v1/labels', { label: 'fraud' }],
+  ['GET', '/v1/lists/block/entries'],
+  ['POST', '/v1/lists/grey/entries', {}],
+  ['GET', '/v1/policy'],
+  ['POST', '/v1/policy/versions', { version: 1, rules: [{ id: 'r', when: '(' }] }],
   ['POST', '/oauth/token', ''],
 ];
 
@@ -74,7 +80,14 @@ describe('methods', () => {
     '/v1/decisions': ['GET', 'HEAD', 'POST'],
     '/v1/decisions/dec_00000000000000000000000000': ['GET', 'HEAD'],
     '/v1/decisions/dec_00000000000000000000000000/commit': ['POST'],
+    '/v1/decisions/dec_00000000000000000000000000/appeal': ['POST'],
     '/v1/test/clock': ['POST'],
+    '/v1/labels': ['POST'],
+    '/v1/lists/block/entries': ['GET', 'HEAD', 'POST'],
+    '/v1/lists/block/entries/lst_00000000000000000000000000/remove': ['POST'],
+    '/v1/policy': ['GET', 'HEAD'],
+    '/v1/policy/versions': ['POST'],
+    '/v1/policy/versions/1/activate': ['POST'],
     '/oauth/token': ['POST'],
     '/livez': ['GET', 'HEAD'],
   };
@@ -173,6 +186,30 @@ describe('the address of the caller', () => {
     const answer = await fastify.inject({ url: '/address', remoteAddress, headers });
     expect(answer.body).toBe(address);
     await fastify.close();
+  });
+});
+
+describe('the pages that show the API', () => {
+  test('load nothing from elsewhere and allow nothing else', async () => {
+    const { headers, body: page } = await service.get('/docs');
+    expect(page).toContain('Pointguard API');
+    const references = [...(page as string).matchAll(/(?:src|href)=['"]([^'"]+)['"]/g)].map(([, url]) => url as string);
+    expect(references.length).toBeGreaterThan(3);
+    for (const reference of references) {
+      expect(reference).not.toMatch(/^(https?:)?\/\//);
+      expect((await service.get(new URL(reference, `${service.url}/docs`).pathname)).status).toBe(200);
+    }
+    // nothing in the page runs or is styled that the policy forbids
+    expect(page).not.toMatch(/<script(?![^>]*\bsrc=)[^>]*>\s*\S/);
+    const policy = headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("script-src 'self'");
+    expect(policy).not.toMatch(/https?:|\*|unsafe-eval|script-src[^;]*unsafe-inline/);
+  });
+
+  test('carry the document with them', async () => {
+    const { body } = await service.get('/docs/swagger-ui-init.js');
+    expect(body).toContain('"/v1/decisions"');
+    expect(body).not.toMatch(/validator\.swagger\.io|validatorUrl/);
   });
 });
 

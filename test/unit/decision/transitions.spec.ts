@@ -1,7 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../src/decision/core/decision.js';
-import { type Budget, type Calls, endDue, readAt, transition } from '../../../src/decision/core/transitions.js';
+import {
+  type Budget,
+  type Calls,
+  endDue,
+  MOST_REVERSALS,
+  readAt,
+  transition,
+} from '../../../src/decision/core/transitions.js';
 import { isRefusal } from '../../../src/kernel/errors.js';
 import { decisionWith, HOLD_ENDS_MS, NOW_MS } from './decisions.js';
 
@@ -253,6 +260,27 @@ describe('status × call', () => {
       expect(second).toEqual({ decision: after, budget: { do: 'keep' }, events: [] });
     },
   );
+});
+
+describe('reversals without end', () => {
+  const reversedIn = (parts: number) =>
+    decisionWith({
+      status: 'committed',
+      hold: null,
+      points: 1e12,
+      pointsCommitted: 1e12,
+      pointsReversed: parts,
+      reversals: Array.from({ length: parts }, (_, n) => ({ reversalId: `r${n}`, asked: 1, points: 1 })),
+    });
+  const reverse = (parts: number, more: object = {}) =>
+    transition('reverse', reversedIn(parts), { reversalId: 'new', points: 1, reason: 'x', ...more }, NOW_MS);
+
+  it('a decision keeps a bounded number, of which the last takes all that is left', () => {
+    expect(reverse(MOST_REVERSALS - 2)).toMatchObject({ decision: { status: 'committed' } });
+    expect(reverse(MOST_REVERSALS - 1)).toMatchObject({ refused: 'decision.points' });
+    expect(reverse(MOST_REVERSALS - 1, { points: undefined })).toMatchObject({ decision: { status: 'reversed' } });
+    expect(reverse(MOST_REVERSALS - 1, { reversalId: 'r7' })).toMatchObject({ events: [] });
+  });
 });
 
 describe('what a change carries', () => {

@@ -78,6 +78,14 @@ describe('uuids by time', () => {
     );
   });
 
+  it('keep the order of the calls where a clock stands, whatever other times are asked for in between', () => {
+    const made = Array.from({ length: 200 }, (_, call) => {
+      for (let other = 0; other < 20; other++) timeOrderedUuid(1_000_000 + call * 20 + other);
+      return timeOrderedUuid(5);
+    });
+    expect(made).toEqual(made.toSorted());
+  });
+
   it('are never the same', () => {
     expect(new Set(Array.from({ length: 20_000 }, () => timeOrderedUuid(1))).size).toBe(20_000);
   });

@@ -65,14 +65,15 @@ describe('refuses, and repeats nothing of it', () => {
     expect(() => parse(level.repeat(32) + (level === '[' ? '' : '1') + end.repeat(32))).not.toThrow();
     expect(refusal(level.repeat(33) + (level === '[' ? '' : '1') + end.repeat(33)).detail).toContain('nested');
     expect(refusal(level.repeat(100_000)).detail).toContain('not JSON');
-    expect(refusal(level.repeat(100_000) + (level === '[' ? '' : '1') + end.repeat(100_000)).detail).toContain('nested');
+    expect(refusal(level.repeat(100_000) + (level === '[' ? '' : '1') + end.repeat(100_000)).detail).toContain(
+      'nested',
+    );
   });
 
   it('a number of a million digits, in one pass: who took a look for each of its zeros would still be looking', () => {
     const zeros = '0'.repeat(1_000_000);
     expect(refusal(`1.${zeros}1`).detail).toContain('digits');
     expect(parse(`1.${zeros}`)).toBe(1);
-    expect(parse(`0.${zeros}1`)).toBe(0);
   });
 
   it('brackets inside strings are no levels', () => {

@@ -8,12 +8,10 @@ const MOST_ITEMS = 500;
 /** What the body must be before its items are looked at, each for itself. */
 export const anyItems = z.strictObject({ items: z.array(z.unknown()).min(1).max(MOST_ITEMS) });
 
-export const decideBatchRequest = z
-  .strictObject({ items: z.array(decisionRequest).min(1).max(MOST_ITEMS) })
-  .meta({
-    id: 'DecideBatchRequest',
-    examples: [{ items: [{ transactionId: 't-1', accountId: 'acc-1', type: 'earn', points: 10 }] }],
-  });
+export const decideBatchRequest = z.strictObject({ items: z.array(decisionRequest).min(1).max(MOST_ITEMS) }).meta({
+  id: 'DecideBatchRequest',
+  examples: [{ items: [{ transactionId: 't-1', accountId: 'acc-1', type: 'earn', points: 10 }] }],
+});
 
 export const commitItem = z
   .strictObject({

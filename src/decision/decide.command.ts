@@ -9,7 +9,7 @@ import { type Actor, commitmentOf } from '../audit/core/chain.js';
 import { auditSlice } from '../audit/audit.slice.js';
 import { eventSlice } from '../events/event.slice.js';
 import { applyEndIfDue } from './change.js';
-import { decide, type Verdict } from './core/decide.js';
+import { decide, isUnavailable, type Verdict } from './core/decide.js';
 import type { Decision, DecisionRequest, LimitStanding, Tombstone } from './core/decision.js';
 import { reason } from './core/reasons.js';
 import { renderDecision } from './core/render.js';
@@ -78,13 +78,22 @@ export function decideCommand(slices: DecisionSlices, input: DecideInput): LaneC
   };
 }
 
-function decideNow(batch: Batch, judge: Judge, input: DecideInput, { policy, version }: ActivePolicy): DecideAnswer {
+function decideNow(
+  batch: Batch,
+  judge: Judge,
+  input: DecideInput,
+  { policy, version }: ActivePolicy,
+): DecideAnswer | Refusal {
   const { movement, enters, findings } = judge.judge(batch, policy);
-  const { readings, onHoldEnd } = findings;
+  const { readings, onHoldEnd, degraded } = findings;
+  if (isUnavailable(input.request, findings, policy)) {
+    const detail = 'A signal that the policy insists on could not be read in time; repeat with the same id.';
+    return refuse('decision.unavailable', detail, { retryAfterSeconds: 1 });
+  }
   const verdict = decide(input.request, findings, policy);
   const standings = (some: readonly LimitReading[]) => some.map((reading) => standingOf(reading, verdict.counts));
   const shown = standings(readings.filter((reading) => reading.breached || worthShowing(reading, verdict.counts)));
-  const found = { policy, version, verdict, limits: shown, onHoldEnd, keys: enters };
+  const found = { policy, version, verdict, limits: shown, onHoldEnd, degraded, keys: enters };
   const decision = decisionFrom(batch, input, found);
   const { evidence } = input;
   const limits = input.withLimits ? standings(readings) : [];
@@ -130,11 +139,12 @@ interface Found {
   /** Those that the caller sees without asking. */
   limits: readonly LimitStanding[];
   onHoldEnd: 'commit' | 'release';
+  degraded: readonly string[];
   keys: readonly string[];
 }
 
 function decisionFrom(batch: Batch, input: DecideInput, found: Found): Decision {
-  const { policy, version, verdict, limits, onHoldEnd, keys } = found;
+  const { policy, version, verdict, limits, onHoldEnd, degraded, keys } = found;
   const { status, hold } = beginning(verdict.outcome, policy, onHoldEnd, batch.nowMs);
   return {
     ...identityOf(batch, input),
@@ -148,6 +158,7 @@ function decisionFrom(batch: Batch, input: DecideInput, found: Found): Decision 
     limits,
     wouldHaveBeen: verdict.wouldHaveBeen,
     onHoldEnd,
+    degraded,
     reviewed: verdict.outcome === 'review',
   };
 }

@@ -46,12 +46,12 @@ const SLICES = Symbol('decision slices');
     },
     {
       provide: SLICES,
-      useFactory: (policies: PolicySlice, lists: ListSlice, keys: KeyRing): DecisionSlices => ({
+      useFactory: (policies: PolicySlice, lists: ListSlice, keys: KeyRing, settings: Settings): DecisionSlices => ({
         policies,
         lists,
-        lastSeen: lastSeenSlice(keys),
+        lastSeen: lastSeenSlice(keys, settings.signalDeadlineMs),
       }),
-      inject: [POLICIES, LISTS, KEY_RING],
+      inject: [POLICIES, LISTS, KEY_RING, SETTINGS_TOKEN],
     },
     {
       provide: DecisionService,

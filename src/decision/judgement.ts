@@ -4,7 +4,7 @@ import type { Batch } from '../platform/lane/lane.types.js';
 import type { ListedValues, ListMatch } from '../lists/core/list-index.js';
 import type { ListSlice } from '../lists/list.slice.js';
 import type { FactPath, Facts, LimitFacts } from '../policy/core/facts.js';
-import type { Outcome, Policy, SubjectKind } from '../policy/core/policy.js';
+import type { DegradableSignal, Outcome, Policy, SubjectKind } from '../policy/core/policy.js';
 import type { PolicySlice } from '../policy/policy.slice.js';
 import { factsOf, type IpFacts, whereaboutsOf } from '../signals/core/facts.js';
 import type { NetworkData } from '../signals/network-data.js';
@@ -83,7 +83,8 @@ export class Judge {
     const onHoldEnd = request.onHoldEnd ?? policy.onHoldEnd;
     const fired =
       policy.rules.rules.length > 0 ? policy.rules.evaluate(this.facts(batch, readings, lists, openHolds)) : [];
-    return { movement, enters, findings: { readings, lists, fired, openHolds, onHoldEnd, forced } };
+    const degraded = this.degraded(batch);
+    return { movement, enters, findings: { readings, lists, fired, degraded, openHolds, onHoldEnd, forced } };
   }
 
   /** Who receives points is looked up, too: a block stops them, and nothing else that stands there speaks for the sender. */
@@ -96,11 +97,18 @@ export class Judge {
     return [...own, ...receiver.filter(({ list }) => list === 'block')];
   }
 
+  /** Signals that could not be read in time: what is read under the lock needs no key but for where the account was seen. */
+  private degraded(batch: Batch): DegradableSignal[] {
+    return batch.use(this.slices.lastSeen).isLate(this.input.accountKey) ? ['location'] : [];
+  }
+
   /** Where a member who is believed is now, for the next time. */
   remember(batch: Batch, policy: Policy): void {
     const { request, accountKey, sealKey } = this.input;
     if (!sealKey || !asksForJourneys(policy) || !this.isSomewhere) return;
     const rows = batch.use(this.slices.lastSeen);
+    // what could not be read is not overwritten
+    if (rows.isLate(accountKey)) return;
     rows.put(accountKey, seenAfter(rows.of(accountKey), whereaboutsOf(request, this.ip), batch.nowMs), sealKey);
   }
 

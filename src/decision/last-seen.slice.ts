@@ -1,3 +1,4 @@
+import { within } from '../kernel/deadline.js';
 import type { KeyRing } from '../platform/keys/key-ring.js';
 import { open, SealError, type SealKey, seal, sealedKid } from '../platform/keys/seal.js';
 import type { Batch, LaneTransaction, Row, Slice, Statement } from '../platform/lane/lane.types.js';
@@ -19,10 +20,12 @@ export class LastSeenRows {
   private readonly seen = new Map<string, LastSeen | undefined>();
   private readonly wanted = new Set<string>();
   private readonly changed = new Map<string, SealKey>();
+  private readonly late = new Set<string>();
 
   constructor(
     private readonly keys: KeyRing,
     private readonly programId: number,
+    private readonly deadlineMs: number,
   ) {}
 
   want(accountKey: string): void {
@@ -55,11 +58,26 @@ export class LastSeenRows {
   private async unsealed(row: Row): Promise<void> {
     const accountKey = row.account_key?.slice(2) ?? '';
     const sealed = byteaOf(row.seen ?? '');
-    const key = await this.keys.sealKeyById(sealedKid(sealed) ?? '');
+    const key = await this.keyOf(accountKey, sealed);
     // a key that is gone was destroyed on purpose: what it sealed is forgotten
     if (!key) return;
     const text = openedOrNone(key, sealed, this.context(accountKey));
     if (text !== undefined) this.seen.set(accountKey, JSON.parse(text) as LastSeen);
+  }
+
+  /** A key store that does not answer must not hold up the lane: the signal is late, and the policy says what that means. */
+  private async keyOf(accountKey: string, sealed: Buffer): Promise<SealKey | undefined> {
+    try {
+      return await within(this.deadlineMs, this.keys.sealKeyById(sealedKid(sealed) ?? ''));
+    } catch {
+      this.late.add(accountKey);
+      return undefined;
+    }
+  }
+
+  /** Whether where the account was last seen could not be read in time. */
+  isLate(accountKey: string): boolean {
+    return this.late.has(accountKey);
   }
 
   write(transaction: LaneTransaction): Promise<unknown> | undefined {
@@ -92,9 +110,10 @@ function openedOrNone(key: SealKey, sealed: Buffer, context: string): string | u
 
 export type LastSeenSlice = Slice<LastSeenRows>;
 
-export const lastSeenSlice = (keys: KeyRing): LastSeenSlice => ({
+/** @param deadlineMs within which a key must be there */
+export const lastSeenSlice = (keys: KeyRing, deadlineMs: number): LastSeenSlice => ({
   name: 'last_seen',
-  open: (batch: Batch) => new LastSeenRows(keys, batch.programId),
+  open: (batch: Batch) => new LastSeenRows(keys, batch.programId, deadlineMs),
   load: (rows, transaction) => rows.load(transaction),
   write: (rows, transaction) => rows.write(transaction),
 });

@@ -40,6 +40,7 @@ export const ERRORS = {
   'list.full': { kind: 'conflict', title: 'The lists of the program are full' },
   'policy.invalid': { kind: 'invalid', title: 'The policy document is wrong' },
   'policy.not_found': { kind: 'notFound', title: 'There is no such version of the policy' },
+  'decision.unavailable': { kind: 'unavailable', title: 'A signal could not be read in time' },
   'idempotency.mismatch': { kind: 'invalid', title: 'The same id was used with other content' },
   'test.live_program': { kind: 'forbidden', title: 'Only a test program does this' },
   'test.clock_backwards': { kind: 'invalid', title: 'The clock of a program only goes forward' },

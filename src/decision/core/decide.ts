@@ -3,7 +3,7 @@
  * backtests and years later. Invariant: a breached hard limit is always a deny, whatever else says so.
  */
 import type { ListMatch } from '../../lists/core/list-index.js';
-import type { Outcome, Policy } from '../../policy/core/policy.js';
+import type { DegradableSignal, Outcome, Policy } from '../../policy/core/policy.js';
 import type { FiredRule } from '../../policy/core/rules.js';
 import type { LimitReading } from '../../velocity/core/limits.js';
 import type { DecisionRequest, Reason } from './decision.js';
@@ -21,6 +21,8 @@ export interface Findings {
   lists: readonly ListMatch[];
   /** Rules whose condition holds. */
   fired: readonly FiredRule[];
+  /** Signals that could not be read in time. */
+  degraded: readonly DegradableSignal[];
   /** Holds of the account that time would give back. */
   openHolds: number;
   /** What a hold of this transaction would do at its end. */
@@ -50,9 +52,10 @@ export function decide(request: DecisionRequest, findings: Findings, policy: Pol
     ...breaches.map(breachReason),
     ...findings.fired.map(ruleReason),
     ...findings.lists.map(listReason),
+    ...findings.degraded.map((signal) => degradedReason(signal, degradedOutcome(signal, request, policy))),
     ...(findings.forced && !breaches.some(isHard) ? [reason('test.outcome', 0)] : []),
   ];
-  const accepted = accept(outcomeBefore(breaches, findings, score, policy), request, findings, policy);
+  const accepted = accept(outcomeBefore(request, breaches, findings, score, policy), request, findings, policy);
   reasons.push(...accepted.reasons);
   reasons.sort((a, b) => b.weight - a.weight);
   const found = accepted.outcome;
@@ -66,13 +69,23 @@ export function decide(request: DecisionRequest, findings: Findings, policy: Pol
  * What was found, before what the caller accepts: a hard limit beats a test's wish, a block beats an allow, and an allow
  * beats all that is soft.
  */
-function outcomeBefore(breaches: readonly LimitReading[], findings: Findings, score: number, policy: Policy): Outcome {
+function outcomeBefore(
+  request: DecisionRequest,
+  breaches: readonly LimitReading[],
+  findings: Findings,
+  score: number,
+  policy: Policy,
+): Outcome {
   if (breaches.some(isHard)) return 'deny';
   if (findings.forced) return findings.forced;
   const stands = (name: ListMatch['list']) => findings.lists.some(({ list }) => list === name);
   if (stands('block')) return 'deny';
   if (stands('allow')) return 'allow';
-  return [...breaches.map(outcomeOf), ...findings.fired.map(outcomeOfRule)].reduce(stronger, bandOf(score, policy));
+  const degraded = findings.degraded.map((signal) => degradedOutcome(signal, request, policy));
+  return [...breaches.map(outcomeOf), ...findings.fired.map(outcomeOfRule), ...degraded].reduce(
+    stronger,
+    bandOf(score, policy),
+  );
 }
 
 function scoreOf(breaches: readonly LimitReading[], fired: readonly FiredRule[]): number {
@@ -82,6 +95,19 @@ function scoreOf(breaches: readonly LimitReading[], fired: readonly FiredRule[])
     weights.reduce((sum, weight) => sum + weight, 0),
   );
 }
+
+/** What the policy makes of a signal that is missing. `unavailable` never gets here: nothing is decided then. */
+function degradedOutcome(signal: DegradableSignal, { type }: DecisionRequest, policy: Policy): Outcome {
+  const end = policy.degraded[signal][type];
+  return end === 'ignore' || end === 'unavailable' ? 'allow' : end;
+}
+
+const degradedReason = (signal: DegradableSignal, outcome: Outcome): Reason =>
+  reason('signal.degraded', outcome === 'allow' ? 0 : WEIGHT[outcome], { signal });
+
+/** Whether the policy wants no decision at all without one of the signals that are missing. */
+export const isUnavailable = (request: DecisionRequest, { degraded }: Findings, policy: Policy): boolean =>
+  degraded.some((signal) => policy.degraded[signal][request.type] === 'unavailable');
 
 const isHard = ({ limit }: LimitReading): boolean => limit.kind === 'hard';
 

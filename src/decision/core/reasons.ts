@@ -11,6 +11,7 @@ export const REASONS = {
   'list.block': 'A subject of the request stands on the block list',
   'list.allow': 'A subject of the request stands on the allow list: nothing soft counts against it',
   'list.watch': 'A subject of the request stands on the watch list',
+  'signal.degraded': 'A signal could not be read in time; the policy says what that means',
   'holds.too_many': 'The account has too many open holds',
   'step_up.unavailable': 'A challenge is due, but the caller cannot show one or the account has no factor',
   'review.not_accepted': 'A review is due, but the caller does not accept one',

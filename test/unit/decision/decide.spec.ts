@@ -40,7 +40,7 @@ const soft = (onBreach: 'challenge' | 'review' | 'score', weight?: number) =>
 const judge = (findings: Partial<Findings>, policy: Partial<Policy> = {}, request: Partial<DecisionRequest> = {}) =>
   decide(
     { ...REQUEST, ...request },
-    { readings: [], lists: [], fired: [], openHolds: 0, onHoldEnd: 'commit', ...findings },
+    { readings: [], lists: [], fired: [], degraded: [], openHolds: 0, onHoldEnd: 'commit', ...findings },
     policyWith(policy),
   );
 const codes = (verdict: ReturnType<typeof decide>) => verdict.reasons.map(({ code }) => code);

@@ -53,7 +53,7 @@ export async function openWorld(): Promise<World> {
   const slices = {
     policies: policySlice(policyCache()),
     lists: listSlice(listSnapshots()),
-    lastSeen: lastSeenSlice(keys),
+    lastSeen: lastSeenSlice(keys, 150),
   };
   const networks = await openNetworkData();
   const policyOf = async (programId: number, version: number) => {

@@ -1,7 +1,8 @@
 // Draws terminal output as an SVG: node scripts/terminal-picture.mjs <title> < text > picture.svg
 import { readFileSync } from 'node:fs';
 
-const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll(' ', '&#160;');
+const escape = (text) =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll(' ', '&#160;');
 const lines = readFileSync(0, 'utf8')
   .trimEnd()
   .split('\n')

@@ -1,5 +1,5 @@
 /** The service under test, as an operator starts it from dist/, with nothing switched off. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BenchDatabase } from '../harness/postgres.js';
@@ -24,7 +24,9 @@ export interface OurselvesOptions {
 export async function startOurselves({ database, nodeOptions = [], env }: OurselvesOptions): Promise<Part<Ready>> {
   const directory = temporaryDirectory();
   const policyFile = join(directory, 'policy.json');
-  writeFileSync(policyFile, JSON.stringify(policyOf()));
+  // BENCH_POLICY: another policy than that of the gates, such as the default one
+  const { BENCH_POLICY } = process.env;
+  writeFileSync(policyFile, BENCH_POLICY ? readFileSync(BENCH_POLICY) : JSON.stringify(policyOf()));
   const args = [
     '--disable-warning=TimeoutNegativeWarning',
     '--disable-warning=ExperimentalWarning',

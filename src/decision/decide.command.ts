@@ -27,7 +27,6 @@ export interface DecideInput extends JudgementInput {
   /** What is kept of the request; null for a dry run, which judges and leaves no trace. */
   evidence: RequestEvidence | null;
   actor: Actor;
-  network?: string;
   /** Whether the caller asked for every limit. */
   withLimits: boolean;
 }
@@ -231,7 +230,7 @@ function buryLateOriginal(
 /** Decision, evidence, event and audit row: one transaction, so that none is without the others. */
 function record(
   batch: Batch,
-  { evidence, actor, network }: DecideInput & { evidence: RequestEvidence },
+  { evidence, actor }: DecideInput & { evidence: RequestEvidence },
   decision: Decision,
   readings: string,
   seq: number,
@@ -255,7 +254,6 @@ function record(
     actor,
     action: 'decision.made',
     target: decisionId,
-    network,
     commitment: commitmentOf(evidence.salt, `${evidence.request}\n${evidence.personal}\n${rendered}`),
   });
   return rendered;

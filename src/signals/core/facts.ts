@@ -8,7 +8,6 @@ import { emailDomainOf } from '../../lists/core/list-value.js';
 import type { FactPath, Facts } from '../../policy/core/facts.js';
 import { localTime } from './local-time.js';
 import { type LastSeen, type LocationThresholds, locationFacts, placeOf, type Whereabouts } from './location.js';
-import type { MoreFacts } from './signal-facts.js';
 
 /** What is known of an address. */
 export interface IpFacts {
@@ -35,7 +34,7 @@ export interface FactContext {
 /** Facts of the record, which these leave to others. */
 type RecordFact = Extract<FactPath, 'account.openHolds' | `lists.${string}`>;
 
-export type SignalFacts = Omit<Facts, RecordFact | 'limits'> & MoreFacts;
+export type SignalFacts = Omit<Facts, RecordFact | 'limits'>;
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

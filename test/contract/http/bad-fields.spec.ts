@@ -275,7 +275,6 @@ function isAllowed({ path, schema }: Field, value: unknown): boolean {
   if (name === 'balance') return value === -1;
   // what a person writes has lines; it is sealed, never in a log or a table
   if (name === 'note' && typeof value === 'string') return value !== '' && value.length <= 2000;
-  // what became known at any time of the past, however long ago
   // an empty list of optional members says nothing, well formed
   return Array.isArray(value) && value.length === 0 && schema.type === 'array';
 }

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { DecisionRequest } from '../../../src/decision/core/decision.js';
-import type { Fact } from '../../../src/policy/core/facts.js';
+import { type Fact, FACTS } from '../../../src/policy/core/facts.js';
 import { compileRules } from '../../../src/policy/core/rules.js';
-import { externalScore } from '../../../src/signals/core/external-signals.js';
 import { type FactContext, factsOf, type SignalFacts, whereaboutsOf } from '../../../src/signals/core/facts.js';
-import { SIGNAL_FACTS } from '../../../src/signals/core/signal-facts.js';
+
+/** All facts but those of the record. */
+const SIGNAL_FACTS: Record<string, Fact> = Object.fromEntries(
+  Object.entries(FACTS).filter(([path]) => path !== 'account.openHolds' && !path.startsWith('lists.')),
+);
 
 const NOW_MS = Date.parse('2026-11-22T12:00:00Z');
 const HOUR_MS = 3_600_000;
@@ -166,30 +169,6 @@ describe('self-dealing', () => {
   it('is unknown where the employee’s account is: two accounts that are not named are not the same', () => {
     expect(selfDealing({ employeeId: 'a' })).toBeUndefined();
     expect(selfDealing({ employeeAccountId: undefined, counterpartyAccountId: undefined })).toBeUndefined();
-  });
-});
-
-describe('external signals', () => {
-  const signals = [
-    { source: 'bots', code: 'headless', score: 40 },
-    { source: 'bots', code: 'headless', score: 70 },
-    { source: 'bots', code: 'known' },
-    { source: 'post', code: 'headless', score: 99 },
-  ];
-
-  it('have a highest score by source, by code, by both and of all', () => {
-    expect(externalScore(signals, { source: 'bots', code: 'headless' })).toBe(70);
-    expect(externalScore(signals, { source: 'bots' })).toBe(70);
-    expect(externalScore(signals, { code: 'headless' })).toBe(99);
-    expect(externalScore(signals, {})).toBe(99);
-  });
-
-  it('score 0 where nothing fits or nothing came with a score', () => {
-    expect(externalScore(signals, { source: 'bots', code: 'known' })).toBe(0);
-    expect(externalScore(signals, { source: '', code: 'headless' })).toBe(0);
-    expect(externalScore(signals, { source: '__proto__' })).toBe(0);
-    expect(externalScore([], {})).toBe(0);
-    expect(externalScore(undefined, {})).toBe(0);
   });
 });
 

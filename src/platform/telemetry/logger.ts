@@ -5,7 +5,8 @@ import pino, { type Logger } from 'pino';
  * id of a member, no URL (ids are in it), no secret. Request lines carry the route's pattern and the trace id.
  */
 export function createLogger(level: string, fd = 1): { logger: Logger; flush: () => void } {
-  const destination = pino.destination({ fd, sync: false, minLength: 0 });
+  // synchronous: of an asynchronous write that is under way nobody can wait, and the last lines before an end are those that matter
+  const destination = pino.destination({ fd, sync: true });
   const logger = pino(
     { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: safeError } },
     destination,
